@@ -1,0 +1,1 @@
+"""Where a question may go, and whether an answer is altered."""

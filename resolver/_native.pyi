@@ -1,0 +1,247 @@
+"""The contract of all that crosses between Python and the native packet path.
+
+Plain values only: names are uncompressed wire octets in lower case, addresses packed octets,
+times seconds as ``float``. Python calls native; native never calls Python. Threads of native
+queue their news and make a file descriptor readable.
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+RRsetTuple = tuple[bytes, int, int, tuple[bytes, ...], tuple[bytes, ...]]
+"""(owner, type, ttl, rdatas, signatures): fields of ``resolver.model.RRset``, in its order."""
+
+EdnsTuple = tuple[int, int, bool, tuple[tuple[int, bytes], ...]]
+"""(payload, version, do, options)."""
+
+MessageTuple = tuple[
+    int,
+    bool,
+    bool,
+    tuple[bytes, int] | None,
+    tuple[RRsetTuple, ...],
+    tuple[RRsetTuple, ...],
+    tuple[RRsetTuple, ...],
+    EdnsTuple | None,
+]
+"""(extended rcode, AA, TC, (qname, qtype) or None, answer, authority, additional, EDNS)."""
+
+MissTuple = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int]
+"""(token, qname, qtype, qclass, RD, DO, CD, transport 0 UDP 1 TCP, client address, view)."""
+
+AskTuple = tuple[int, bytes, bytes, int, int, float, bool, bool, bool]
+"""(ticket, address, qname, qtype, counter slot, timeout, tcp, edns, randomise case)."""
+
+OutcomeTuple = tuple[int, int, MessageTuple | None, float, int]
+"""(ticket, failure 0 none 1 timeout 2 unreachable 3 malformed 4 case 5 closed 6 not sent,
+message, rtt, octets of the reply)."""
+
+CachedTuple = tuple[int, RRsetTuple | None, tuple[RRsetTuple, ...], int, int, bytes]
+"""Fields of ``resolver.model.Cached``, in its order; TTLs are counted down."""
+
+def parse_message(data: bytes) -> MessageTuple:
+    """Read a DNS message (RFC 1035 section 4). Records of one owner, type and section become one
+    RRset with the least of their TTLs (RFC 2181 section 5.2); RRSIGs join what they cover in
+    their section. Owners become lower case; names inside rdata are uncompressed.
+
+    Raises ``resolver.errors.BadMessage``.
+    """
+
+def build_query(
+    name: bytes, rtype: int, message_id: int, edns: bool, randomise_case: bool
+) -> bytes:
+    """The query that the door would send: RD=0, with ``edns`` an OPT of 1232 octets and DO=1."""
+
+@final
+class Clock:
+    """The one clock. Lifetimes are monotonic, dates are wall time; both move by the offset that
+    the file named by ``offset_file`` holds (seconds, text), read again when it changes."""
+
+    def __new__(cls, offset_file: str | None = None) -> Clock: ...
+    def now(self) -> float:
+        """Monotonic seconds plus the offset."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch plus the offset."""
+
+@final
+class RecordCache:
+    """RRsets and negative answers, bounded in bytes. Least valuable entries leave first."""
+
+    def __new__(cls, bytes_max: int, ttl_max: int, ttl_negative_max: int) -> RecordCache: ...
+    def get(self, name: bytes, rtype: int, now: float) -> CachedTuple | None: ...
+    def put(
+        self, rrset: RRsetTuple, rank: int, security: int, origin: bytes, now: float
+    ) -> bool: ...
+    def put_negative(
+        self,
+        name: bytes,
+        rtype: int,
+        kind: int,
+        ttl: int,
+        proofs: Sequence[RRsetTuple],
+        security: int,
+        origin: bytes,
+        now: float,
+    ) -> None: ...
+    def flush(self, name: bytes, subtree: bool) -> int: ...
+    def entries(self) -> int: ...
+    def bytes(self) -> int: ...
+
+@final
+class Answer:
+    """A composed reply without what is the client's: ID, RD, CD, letter case, OPT, truncation."""
+
+    def __new__(
+        cls,
+        name: bytes,
+        rtype: int,
+        rclass: int,
+        rcode: int,
+        answer: Sequence[RRsetTuple],
+        authority: Sequence[RRsetTuple],
+        additional: Sequence[RRsetTuple],
+        ede: Sequence[tuple[int, str]],
+        now: float,
+    ) -> Answer:
+        """TTLs of the records count from ``now``. Signatures are written as RRSIG records after
+        the records they cover; leave them out for a client without DO. Records that do not fit
+        in 65,535 octets are left out and TC is set."""
+
+    def message(self, now: float) -> bytes:
+        """The reply as octets with ID 0, RA set, no OPT: for tests and for ``explain``."""
+
+@final
+class AnswerCache:
+    """Replies ready to send, by (view, name, type, DO, CD), bounded in bytes."""
+
+    def __new__(cls, bytes_max: int) -> AnswerCache: ...
+    def put(
+        self,
+        view: int,
+        name: bytes,
+        rtype: int,
+        do: bool,
+        cd: bool,
+        generation: int,
+        answer: Answer,
+        lifetime: float,
+        destination: int,
+        now: float,
+    ) -> None:
+        """Keep ``answer`` for ``lifetime`` seconds. ``destination``: 0 domestic 1 foreign 2 mixed
+        3 none. Entries of another generation than the current one are never served."""
+
+    def peek(
+        self, view: int, name: bytes, rtype: int, do: bool, cd: bool, now: float
+    ) -> bytes | None:
+        """What :meth:`Answer.message` would give for the live entry; does not count as a hit."""
+
+    def set_generation(self, generation: int) -> None: ...
+    def flush(self, name: bytes, subtree: bool) -> int: ...
+    def entries(self) -> int: ...
+    def bytes(self) -> int: ...
+
+@final
+class Counters:
+    """Counters in a memory-mapped file: they survive ``kill -9`` of the process.
+
+    An existing file is renamed to ``PATH.previous`` first. One area a thread, so nothing is
+    shared on the packet path; readers add the areas up. ``path=None``: anonymous memory.
+    """
+
+    def __new__(cls, path: str | None, areas: int) -> Counters: ...
+    def slot(self, label: str) -> int:
+        """Slot for a label (``verdict,country,purpose,reason,transport``), made when new. The
+        label is written to the file before the slot is used. When the table is full: slot 0,
+        labelled ``overflow``."""
+
+    def slots(self) -> list[tuple[str, int, int, int, int, int, int]]:
+        """(label, intended, sent, replies, octets sent, octets received, connections), sums."""
+
+    def scalars(self) -> dict[str, int]:
+        """Counters of the listener and the door that have no label, by name (closed set)."""
+
+    def hits(self) -> list[tuple[int, int, int]]:
+        """(transport 0 UDP 1 TCP, destination, answers served from the answer cache)."""
+
+    def hit_seconds(self) -> tuple[list[int], float]:
+        """Count of hits in each bucket (bounds: ``HIT_SECONDS_BOUNDS``, then above) and their sum."""
+
+HIT_SECONDS_BOUNDS: tuple[float, ...]
+
+def read_counters(
+    path: str,
+) -> tuple[list[tuple[str, int, int, int, int, int, int]], dict[str, int]]:
+    """Slots and scalars of a counters file, of a live or a dead process.
+
+    Raises ``resolver.errors.StateError``.
+    """
+
+@final
+class Listener:
+    """UDP and TCP sockets for clients. Hits are answered in native; misses wait for Python."""
+
+    def __new__(
+        cls,
+        clock: Clock,
+        answers: AnswerCache,
+        counters: Counters,
+        addresses: Sequence[tuple[str, int]],
+        allow: Sequence[str],
+        workers: int,
+        misses_max: int,
+        udp_payload_max: int,
+        tcp_connections_max: int,
+        tcp_idle: float,
+    ) -> Listener:
+        """Bind all (UDP and TCP each) and start serving. Raises ``OSError`` naming the address."""
+
+    def fileno(self) -> int:
+        """Readable when misses wait."""
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """What was bound (port 0 resolved)."""
+
+    def take(self, most: int) -> list[MissTuple]:
+        """Misses since the last call, oldest first. Each token must be answered once, or is shed
+        when ``misses_max`` is passed (the client gets SERVFAIL then)."""
+
+    def reply(self, replies: Sequence[tuple[int, Answer]]) -> None:
+        """Send replies; unknown tokens are ignored (their clients were shed or have gone)."""
+
+    def set_access(self, allow: Sequence[str]) -> None:
+        """Replace the access list (CIDR). Raises ``ValueError``."""
+
+    def close(self) -> None:
+        """Stop accepting, join the threads. Idempotent."""
+
+@final
+class Door:
+    """The only way out for DNS: sockets, IDs, time-outs and matching live here."""
+
+    def __new__(
+        cls,
+        clock: Clock,
+        counters: Counters,
+        port: int,
+        workers: int,
+        in_flight_max: int,
+        linger: float,
+        tcp_idle: float,
+    ) -> Door:
+        """``linger``: seconds that an upstream UDP socket stays open after its exchange ended, so
+        that a late datagram meets a socket and not an ICMP error."""
+
+    def fileno(self) -> int:
+        """Readable when outcomes wait."""
+
+    def submit(self, asks: Sequence[AskTuple]) -> None:
+        """Send a batch. Past ``in_flight_max`` an ask ends at once as *not sent*."""
+
+    def take(self, most: int) -> list[OutcomeTuple]:
+        """Outcomes since the last call, oldest first; each ticket exactly once."""
+
+    def in_flight(self) -> int: ...
+    def close(self) -> None:
+        """Close all sockets, join the threads. Idempotent."""

@@ -1,0 +1,8 @@
+//! The packet path of Inland: what Python has decided, native repeats.
+//!
+//! Modules below know nothing of Python, except `border`, which holds every class and function
+//! of the contract in `resolver/_native.pyi`.
+
+mod border;
+pub mod cache;
+pub mod wire;
