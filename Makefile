@@ -1,0 +1,64 @@
+# Inland: `make run` and `make test` work in a fresh clone; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+NATIVE := resolver/native
+CARGO  := cargo
+# Seconds that `make run` serves after its report; empty: until Ctrl-C.
+SECONDS ?=
+
+TYPED := resolver policy testbed benchmarks tests
+
+export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+.PHONY: help setup native run test test-native test-python check fix bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: ## install what is missing (packages, Rust, .venv, the program .venv/bin/inland)
+	@deploy/setup.sh test
+
+native: ## build the packet path again, if its sources changed
+	@deploy/setup.sh native
+
+run: ## the resolver on a simulated country, live lookups, a border report (SECONDS=20: end by itself)
+	@deploy/setup.sh run
+	@exec $(PYTHON) -m testbed.tour $(if $(SECONDS),--seconds $(SECONDS))
+
+test: ## every test: native, then Python (parts that need root say so when they are skipped)
+	@deploy/setup.sh test
+	@$(MAKE) --no-print-directory test-native test-python
+
+test-native:
+	$(CARGO) test --quiet --release --manifest-path $(NATIVE)/Cargo.toml
+
+test-python:
+	$(PYTHON) -m pytest
+
+check: ## format, lint, types, stubs against the native module, house rules
+	@deploy/setup.sh test
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy $(wildcard $(addsuffix /,$(TYPED)))
+	$(PYTHON) -m mypy.stubtest resolver._native
+	$(CARGO) fmt --manifest-path $(NATIVE)/Cargo.toml --check
+	$(CARGO) clippy --quiet --manifest-path $(NATIVE)/Cargo.toml --all-targets -- \
+	  -D warnings -D clippy::too_many_lines
+	$(CARGO) clippy --quiet --release --manifest-path $(NATIVE)/Cargo.toml \
+	  --features extension-module -- -D warnings -D clippy::too_many_lines
+	$(PYTHON) -m pytest -q tests/test_tidy.py
+
+fix: ## let the formatters write
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+	$(CARGO) fmt --manifest-path $(NATIVE)/Cargo.toml
+
+bench: ## the cached and the missing path under load, with CPU time for each answer
+	@deploy/setup.sh test
+	@exec $(PYTHON) -m benchmarks
+
+clean: ## forget what was built and installed here (Debian packages and Rust stay)
+	rm -rf .venv .run $(NATIVE)/target resolver/_native*.so .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis
