@@ -22,7 +22,6 @@ IMPURE = {
     "logging",
     "multiprocessing",
     "os",
-    "pathlib",
     "random",
     "secrets",
     "select",
