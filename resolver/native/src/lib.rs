@@ -3,6 +3,9 @@
 //! Modules below know nothing of Python, except `border`, which holds every class and function
 //! of the contract in `resolver/_native.pyi`.
 
+#[cfg(feature = "python")]
 mod border;
 pub mod cache;
+pub mod clock;
+pub mod counters;
 pub mod wire;

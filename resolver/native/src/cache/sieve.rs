@@ -1,0 +1,204 @@
+//! A store bounded in bytes with SIEVE eviction (Zhang et al., NSDI 2024): entries queue in order
+//! of arrival; a hand moves from the oldest to the newest, spares once what has been used since it
+//! last passed, and evicts the rest. A scan of names asked once cannot push out what is in use.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use hashbrown::HashTable;
+
+/// What the store must know of an entry.
+pub(super) trait Entry {
+    /// Octets of each heap allocation that the entry holds.
+    fn allocations(&self) -> usize;
+    /// Of no use any more, so evicted even if it was used since the hand passed.
+    fn is_dead(&self, now: i64) -> bool;
+}
+
+/// Octets that the allocator takes for a request: 8 for its header, in steps of 16, at least 32
+/// (glibc malloc).
+pub(super) fn allocated(octets: usize) -> usize {
+    if octets == 0 { 0 } else { (octets + 8).next_multiple_of(16).max(32) }
+}
+
+/// Octets of an entry outside its node: a pointer in `nodes` and an index with a control octet in
+/// `table`, both with the slack of growing by doubling.
+const INDEX_OCTETS: usize = 2 * 8 + 3 * 5;
+const NONE: u32 = u32::MAX;
+
+struct Node<E> {
+    entry: E,
+    hash: u64,
+    cost: usize,
+    older: u32,
+    newer: u32,
+    used: AtomicBool,
+}
+
+/// Entries by hash; the caller tells equal keys apart.
+pub(super) struct Sieve<E> {
+    table: HashTable<u32>,
+    nodes: Vec<Option<Box<Node<E>>>>,
+    free: Vec<u32>,
+    oldest: u32,
+    newest: u32,
+    hand: u32,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl<E: Entry> Sieve<E> {
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            table: HashTable::new(),
+            nodes: Vec::new(),
+            free: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            hand: NONE,
+            bytes: 0,
+            bytes_max,
+        }
+    }
+
+    pub fn entries(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The entry, marked as used.
+    pub fn get(&self, hash: u64, equal: impl Fn(&E) -> bool) -> Option<&E> {
+        let node = self.node(self.find(hash, equal)?);
+        // Written only when it changes: entries in use are read by many threads.
+        if !node.used.load(Relaxed) {
+            node.used.store(true, Relaxed);
+        }
+        Some(&node.entry)
+    }
+
+    /// The entry, without a mark.
+    pub fn peek(&self, hash: u64, equal: impl Fn(&E) -> bool) -> Option<&E> {
+        Some(&self.node(self.find(hash, equal)?).entry)
+    }
+
+    /// Add an entry, or put it in the place of its equal. What alone is over the bound is not
+    /// kept.
+    pub fn insert(&mut self, hash: u64, entry: E, equal: impl Fn(&E) -> bool, now: i64) {
+        let cost = Self::cost(&entry);
+        let place = self.find(hash, equal);
+        if cost > self.bytes_max {
+            if let Some(index) = place {
+                self.remove(index);
+            }
+            return;
+        }
+        if let Some(index) = place {
+            let node = self.node_mut(index);
+            node.entry = entry;
+            let before = std::mem::replace(&mut node.cost, cost);
+            self.bytes = self.bytes - before + cost;
+        } else {
+            self.append(hash, entry, cost);
+        }
+        self.evict(now);
+    }
+
+    /// Drop all entries that `drop` says; their number.
+    pub fn drop_where(&mut self, drop: impl Fn(&E) -> bool) -> usize {
+        let mut dropped = 0;
+        let mut at = self.oldest;
+        while at != NONE {
+            let node = self.node(at);
+            let (newer, goes) = (node.newer, drop(&node.entry));
+            if goes {
+                self.remove(at);
+                dropped += 1;
+            }
+            at = newer;
+        }
+        dropped
+    }
+
+    fn cost(entry: &E) -> usize {
+        allocated(size_of::<Node<E>>()) + entry.allocations() + INDEX_OCTETS
+    }
+
+    fn find(&self, hash: u64, equal: impl Fn(&E) -> bool) -> Option<u32> {
+        let same = |index: &u32| {
+            let node = self.node(*index);
+            node.hash == hash && equal(&node.entry)
+        };
+        self.table.find(hash, same).copied()
+    }
+
+    fn node(&self, index: u32) -> &Node<E> {
+        self.nodes[index as usize].as_ref().expect("linked nodes are filled")
+    }
+
+    fn node_mut(&mut self, index: u32) -> &mut Node<E> {
+        self.nodes[index as usize].as_mut().expect("linked nodes are filled")
+    }
+
+    fn append(&mut self, hash: u64, entry: E, cost: usize) {
+        let node = Box::new(Node {
+            entry,
+            hash,
+            cost,
+            older: self.newest,
+            newer: NONE,
+            used: AtomicBool::new(false),
+        });
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.nodes.push(None);
+            (self.nodes.len() - 1) as u32
+        });
+        self.nodes[index as usize] = Some(node);
+        match self.newest {
+            NONE => self.oldest = index,
+            newest => self.node_mut(newest).newer = index,
+        }
+        self.newest = index;
+        let nodes = &self.nodes;
+        self.table.insert_unique(hash, index, |index| {
+            nodes[*index as usize].as_ref().map_or(0, |node| node.hash)
+        });
+        self.bytes += cost;
+    }
+
+    fn evict(&mut self, now: i64) {
+        while self.bytes > self.bytes_max {
+            let at = if self.hand == NONE { self.oldest } else { self.hand };
+            let node = self.node(at);
+            // The newest one is the reason for evicting: it may go only when it is alone.
+            let spared = at == self.newest && self.oldest != self.newest;
+            if spared || (node.used.swap(false, Relaxed) && !node.entry.is_dead(now)) {
+                self.hand = node.newer;
+            } else {
+                self.remove(at);
+            }
+        }
+    }
+
+    fn remove(&mut self, index: u32) -> Box<Node<E>> {
+        let node = self.nodes[index as usize].take().expect("linked nodes are filled");
+        if let Ok(slot) = self.table.find_entry(node.hash, |known| *known == index) {
+            slot.remove();
+        }
+        match node.older {
+            NONE => self.oldest = node.newer,
+            older => self.node_mut(older).newer = node.newer,
+        }
+        match node.newer {
+            NONE => self.newest = node.older,
+            newer => self.node_mut(newer).older = node.older,
+        }
+        if self.hand == index {
+            self.hand = node.newer;
+        }
+        self.free.push(index);
+        self.bytes -= node.cost;
+        node
+    }
+}
