@@ -92,6 +92,10 @@ class Policy:
         text = address_text(address)
         return tuple(source.hear(text) for source in self.sources)
 
+    def verdict(self, address: Address) -> Verdict:
+        """Where the address is, without the evidence."""
+        return self.locate(address).verdict
+
     def tier(self, address: Address) -> int:
         """Order in which the servers of a zone are asked: 0 domestic, 1 unknown, 2 foreign.
 
@@ -99,7 +103,7 @@ class Policy:
         """
         if self.mode is Mode.OBSERVE:
             return 0
-        verdict = self.locate(address).verdict
+        verdict = self.verdict(address)
         if verdict is Verdict.DOMESTIC:
             return 0
         return 1 if verdict is Verdict.UNKNOWN else 2

@@ -1,0 +1,344 @@
+"""The configuration: one YAML file read into frozen typed classes.
+
+Responsible for the keys, their defaults, bounds and help (the descriptions here are the reference
+from which ``config/inland.yaml`` and ``config/schema.json`` are made), and for reporting all
+that is wrong in a file at once, each with its path and line. Defaults are written as an operator
+would write them.
+
+Limitations: files that the configuration names are read later, by those who use them; relative
+paths are taken from the directory of the configuration file.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+
+from resolver.config_checks import cross_check, describe
+from resolver.config_lines import Tree, path_text, read_tree
+from resolver.config_units import (
+    GIB,
+    MIB,
+    BuiltinOrPath,
+    Country,
+    FilePath,
+    Interface,
+    Listen,
+    OptionalListen,
+    OptionalPath,
+    Prefix,
+    Switch,
+    Word,
+    Zone,
+    choice,
+    duration,
+    integer,
+    size,
+)
+from resolver.errors import ConfigError, Finding
+
+SIZE = size(MIB, 1024 * GIB)
+
+
+class Section(BaseModel):
+    """Common to all parts: frozen, no unknown keys, defaults read like written values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def key(default: object, help_text: str) -> Any:
+    """A key with its default as written in YAML, and one line of help."""
+    if default is None or isinstance(default, str | int | list | dict):
+        return Field(default, description=help_text)
+    raise AssertionError("defaults are written as in YAML")
+
+
+def _short(name: str, long: type[Section]) -> BeforeValidator:
+    """Let an entry be a bare value instead of a mapping with the key ``name``."""
+    return BeforeValidator(
+        lambda value: value if isinstance(value, dict | Section) else {name: value},
+        json_schema_input_type=str | long,
+    )
+
+
+class StatedPrefix(Section):
+    """A prefix with a country: the long form of an entry of border.domestic or border.foreign."""
+
+    prefix: Prefix = Field(description="the prefix")
+    country: Country | None = key(None, "its country; left out: not stated")
+
+
+class DatabaseEntry(Section):
+    """A location database: the long form of an entry of border.databases."""
+
+    path: FilePath = Field(description="an MMDB file with countries")
+    name: Word | None = key(None, "name in evidence; left out: the file's name")
+
+
+class ListenSection(Section):
+    """Where clients are answered."""
+
+    dns: tuple[Listen, ...] = key(
+        ["127.0.0.1:5300", "[::1]:5300"], "addresses for DNS over UDP and TCP; port 0: any"
+    )
+    tcp_connections: Annotated[int, integer(1, 1_000_000)] = key(
+        4096, "TCP connections of clients open at once"
+    )
+
+
+class AccessSection(Section):
+    """Who may ask."""
+
+    allow: tuple[Prefix, ...] = key(
+        ["127.0.0.0/8", "::1/128"], "clients that are answered; others get REFUSED"
+    )
+
+
+class ResolutionSection(Section):
+    """How questions are resolved."""
+
+    root_hints: BuiltinOrPath = key(
+        "builtin", "names and addresses of the root servers: builtin, or a file like named.root"
+    )
+    prime: Switch = key(True, "ask a root server for the current root servers (RFC 9609)")
+    qname_minimisation: Switch = key(True, "show each server only what it needs (RFC 9156)")
+    case_randomisation: Switch = key(True, "mix letter case in questions against forged replies")
+    upstream_port: Annotated[int, integer(1, 65535)] = key(
+        53, "port of authoritative servers; another one only in testbeds"
+    )
+    ipv4: Switch = key(True, "ask servers over IPv4")
+    ipv6: Switch = key(True, "ask servers over IPv6")
+    workers: Annotated[int | None, integer(1, 256, auto=True)] = key(
+        "auto", "threads of the packet path; auto: one a core"
+    )
+    never_ask: tuple[Prefix, ...] = key(
+        [
+            "0.0.0.0/8",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+            "::/128",
+            "::1/128",
+            "::ffff:0:0/96",
+            "fe80::/10",
+            "ff00::/8",
+        ],
+        "addresses that are never asked, whatever a referral says; [] in testbeds",
+    )
+
+
+class DnssecSection(Section):
+    """Validation."""
+
+    validate_: Switch = Field(
+        True, alias="validate", description="check signatures (accepted; not done yet)"
+    )
+    trust_anchors: BuiltinOrPath = key("builtin", "keys of the root: builtin, or a file")
+
+
+class BorderSection(Section):
+    """What is inside, and what that means for the choice of servers."""
+
+    mode: Annotated[str, choice("prefer", "observe")] = key(
+        "prefer", "prefer: domestic servers first, fail open; observe: choose freely but count"
+    )
+    patience: Annotated[float, duration("50ms", "9900ms")] = key(
+        "2s", "time that a lookup gives to domestic servers before it goes abroad"
+    )
+    domestic: tuple[Annotated[StatedPrefix, _short("prefix", StatedPrefix)], ...] = key(
+        [], "prefixes inside the border: PREFIX or {prefix, country}; the longest match counts"
+    )
+    foreign: tuple[Annotated[StatedPrefix, _short("prefix", StatedPrefix)], ...] = key(
+        [], "prefixes outside the border: PREFIX or {prefix, country}"
+    )
+    zones: tuple[Zone, ...] = key([], "domestic zones beside the top-level domains of home")
+    interfaces: dict[Interface, Annotated[str, choice("domestic", "foreign")]] = key(
+        {}, "side of the egress interfaces; checked and kept, not used as evidence yet"
+    )
+    registry: Switch = key(True, "use the country under which an address block is registered")
+    databases: tuple[Annotated[DatabaseEntry, _short("path", DatabaseEntry)], ...] = key(
+        [], "location databases (MMDB with countries): PATH or {path, name}"
+    )
+
+
+class CacheSection(Section):
+    """What is remembered, bounded in memory."""
+
+    answers: Annotated[int, SIZE] = key("256MiB", "memory for replies ready to send")
+    records: Annotated[int, SIZE] = key("256MiB", "memory for records from servers")
+    ttl_max: Annotated[float, duration("1s", "7d")] = key("1d", "longest life of records")
+    ttl_negative_max: Annotated[float, duration("1s", "1d")] = key(
+        "3h", "longest life of what does not exist (RFC 2308 section 5)"
+    )
+
+
+class LocalSection(Section):
+    """What is answered without asking anyone."""
+
+    special_use: Switch = key(
+        True, "answer special-use names and private reverse zones here (RFC 6761, 6303, 8880)"
+    )
+
+
+class AnswerSection(Section):
+    """How replies are composed."""
+
+    minimal: Switch = key(True, "leave out authority and additional records that nobody needs")
+
+
+class LimitsSection(Section):
+    """Bounds on work in progress."""
+
+    lookups: Annotated[int, integer(1, 1_000_000)] = key(
+        20_000, "lookups under way at once; clients beyond get SERVFAIL"
+    )
+    exchanges: Annotated[int, integer(1, 1_000_000)] = key(
+        16_384, "exchanges with upstream servers under way at once"
+    )
+
+
+class MetricsSection(Section):
+    """The exporter for Prometheus."""
+
+    listen: OptionalListen = key("127.0.0.1:9153", "where /metrics is served; null: nowhere")
+
+
+class ControlSection(Section):
+    """The local socket for inland control."""
+
+    socket: OptionalPath = key(None, "path of the socket; null: none")
+
+
+class StateSection(Section):
+    """What is kept on disk."""
+
+    directory: OptionalPath = key(
+        None, "directory for counters that survive a crash; null: nothing is kept"
+    )
+
+
+class LogSection(Section):
+    """Messages on standard error."""
+
+    level: Annotated[str, choice("debug", "info", "warning", "error")] = key(
+        "info", "least level that is written"
+    )
+
+
+def _part(section: type[Section]) -> Any:
+    return Field(default_factory=dict, description=(section.__doc__ or "").rstrip("."))
+
+
+class Config(Section):
+    """A whole configuration. Sections and keys that are left out have their defaults."""
+
+    home: tuple[Country, ...] = Field(
+        min_length=1, description="country codes inside the border; one country or a region"
+    )
+    listen: ListenSection = _part(ListenSection)
+    access: AccessSection = _part(AccessSection)
+    resolution: ResolutionSection = _part(ResolutionSection)
+    dnssec: DnssecSection = _part(DnssecSection)
+    border: BorderSection = _part(BorderSection)
+    cache: CacheSection = _part(CacheSection)
+    local: LocalSection = _part(LocalSection)
+    answer: AnswerSection = _part(AnswerSection)
+    limits: LimitsSection = _part(LimitsSection)
+    metrics: MetricsSection = _part(MetricsSection)
+    control: ControlSection = _part(ControlSection)
+    state: StateSection = _part(StateSection)
+    log: LogSection = _part(LogSection)
+
+    _source: str = PrivateAttr("(defaults)")
+    _tree: Tree = PrivateAttr(default_factory=Tree)
+
+    @property
+    def source(self) -> str:
+        """The file that it came from, for messages."""
+        return self._source
+
+    def with_lines(self, findings: list[Finding]) -> ConfigError:
+        """The findings of a later stage as one error, with source and lines added."""
+        lines = {path_text(path): line for path, line in self._tree.lines.items()}
+        return ConfigError(
+            self._source,
+            [Finding(f.path, f.message, f.line or lines.get(f.path)) for f in findings],
+        )
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: all that is wrong with it, in the order of lines.
+    """
+    source = str(path)
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(source, [Finding("(file)", f"cannot be read: {words}")]) from error
+    return parse(data, source, path.absolute().parent)
+
+
+def parse(data: bytes, source: str = "(text)", base: Path | None = None) -> Config:
+    """Read the text of a configuration; ``base`` is where relative paths start.
+
+    Raises:
+        ConfigError: all that is wrong with it, in the order of lines.
+    """
+    tree = read_tree(data, source)
+    value = {} if tree.value is None else tree.value
+    findings = list(tree.findings)
+    config: Config | None = None
+    if isinstance(value, dict):
+        config = _validate(value, tree, findings, base or Path())
+    else:
+        findings.append(Finding("(file)", "expected keys such as home: [IN]", tree.line(())))
+    if findings or config is None:
+        raise ConfigError(source, sorted(findings, key=lambda finding: finding.line or 0))
+    config._source = source
+    config._tree = tree
+    return config
+
+
+def _validate(
+    value: Mapping[str, object], tree: Tree, findings: list[Finding], base: Path
+) -> Config | None:
+    config = None
+    try:
+        config = Config.model_validate(value, context=base)
+    except ValidationError as errors:
+        for error in errors.errors(include_url=False):
+            path, message = describe(error, Config)
+            if error["type"] == "value_error" and path not in tree.lines:
+                path = path[:-1]  # the short form of an entry has no key of its own
+            findings.append(Finding(path_text(path), message, tree.line(path)))
+    findings += (
+        Finding(path_text(path), message, tree.line(path)) for path, message in cross_check(value)
+    )
+    return config
+
+
+def warnings(config: Config) -> list[str]:
+    """What an operator should know although the configuration is valid."""
+    out = []
+    if config.dnssec.validate_:
+        out.append(
+            "dnssec.validate: signatures are not checked yet; answers are marked as not validated"
+        )
+    if not config.access.allow:
+        out.append("access.allow: empty, so every client is refused")
+    out += (
+        f"access.allow: {network} opens the resolver to everyone"
+        for network in config.access.allow
+        if network.prefixlen == 0
+    )
+    border = config.border
+    if not (border.registry or border.databases or border.domestic):
+        out.append("border: nothing tells which addresses are domestic; none will be")
+    if config.state.directory is None:
+        out.append("state.directory: not set, so counters do not survive a crash")
+    return out

@@ -1,0 +1,308 @@
+"""The kinds of value in a configuration: how each is written, read, and described.
+
+Responsible for durations (``2s``), sizes (``256MiB``), addresses with a port, prefixes, names,
+country codes and plain switches. Each kind is a :class:`Unit` that pydantic calls to read a
+value and asks for its JSON schema; errors say what was expected and show an example.
+
+Sources: ISO 3166-1 alpha-2 (codes assigned and user-assigned), RFC 3986 section 3.2.2 (brackets).
+
+Limitations: values are text or number as they stand in YAML; nothing is looked up.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from resolver.errors import BadName
+from resolver.names import ROOT, Name, from_text, to_text
+
+Network = IPv4Network | IPv6Network
+
+KIB = 1 << 10
+MIB = 1 << 20
+GIB = 1 << 30
+PATH_CHARACTERS_MAX = 4096  # PATH_MAX of Linux
+INTERFACE_CHARACTERS_MAX = 15  # IFNAMSIZ of Linux without the final zero
+
+_ASSIGNED = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT
+BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH
+ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT
+HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS
+LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI
+NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG
+SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG
+UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+"""
+COUNTRIES = frozenset(_ASSIGNED.split())
+_USER_ASSIGNED = re.compile(r"AA|Q[M-Z]|X[A-Z]")  # ZZ too, but it means "unknown" here
+
+
+class Endpoint(NamedTuple):
+    """An address to listen on: host as text without brackets, and a port (0: any)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A kind of value. ``read`` raises ``ValueError`` with words for the operator."""
+
+    read: Callable[[object], object]
+    schema: dict[str, Any] = field(hash=False)
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: its text, cut short."""
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "a mapping"
+    if value is None:
+        return "nothing"
+    text = repr(value) if isinstance(value, str) else str(value).lower()
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _text(value: object, expected: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected {expected}, got {shown(value)}")
+    return value
+
+
+def _string(pattern: str | None = None, **more: object) -> dict[str, Any]:
+    out: dict[str, Any] = {"type": "string", **more}
+    if pattern:
+        out["pattern"] = f"^{pattern}$"
+    return out
+
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)"
+
+
+def duration(least: str, most: str) -> Unit:
+    """Seconds, written with a unit, within bounds."""
+
+    def seconds(text: str) -> float | None:
+        found = re.fullmatch(_DURATION, text, re.ASCII)
+        return float(found[1]) * _SECONDS[found[2]] if found else None
+
+    low, high = seconds(least), seconds(most)
+    assert low is not None
+    assert high is not None
+
+    def read(value: object) -> float:
+        expected = 'a duration with its unit, such as "2s", "500ms" or "1h"'
+        found = seconds(_text(value, expected))
+        if found is None:
+            raise ValueError(f"expected {expected}, got {shown(value)}")
+        if not low <= found <= high:
+            raise ValueError(f"{value} is out of range: from {least} to {most}")
+        return found
+
+    return Unit(read, _string(_DURATION))
+
+
+_OCTETS = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}
+_SIZE = r"([0-9]{1,12})(B|KiB|MiB|GiB)"
+
+
+def size(least: int, most: int) -> Unit:
+    """Octets, written with a binary unit, within bounds."""
+
+    def read(value: object) -> int:
+        expected = 'a size with its unit, such as "256MiB" or "1GiB"'
+        found = re.fullmatch(_SIZE, _text(value, expected), re.ASCII)
+        if not found:
+            raise ValueError(f"expected {expected}, got {shown(value)}")
+        octets = int(found[1]) * _OCTETS[found[2]]
+        if not least <= octets <= most:
+            low, high = f"{least // MIB}MiB", f"{most // GIB}GiB"
+            raise ValueError(f"{value} is out of range: from {low} to {high}")
+        return octets
+
+    return Unit(read, _string(_SIZE))
+
+
+def integer(least: int, most: int, *, auto: bool = False) -> Unit:
+    """A whole number within bounds; with ``auto`` that word too (read as ``None``)."""
+    expected = f"a whole number from {least} to {most}" + (' or "auto"' if auto else "")
+
+    def read(value: object) -> int | None:
+        if auto and value == "auto":
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"expected {expected}, got {shown(value)}")
+        if not least <= value <= most:
+            raise ValueError(f"expected {expected}, got {value}")
+        return value
+
+    number: dict[str, Any] = {"type": "integer", "minimum": least, "maximum": most}
+    return Unit(read, {"anyOf": [number, {"const": "auto"}]} if auto else number)
+
+
+def choice(*words: str) -> Unit:
+    """One of a closed set of words."""
+
+    def read(value: object) -> str:
+        if value not in words:
+            raise ValueError(f"expected one of {', '.join(words)}; got {shown(value)}")
+        return str(value)
+
+    return Unit(read, {"enum": list(words)})
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, got {shown(value)}")
+    return value
+
+
+def read_endpoint(value: object) -> Endpoint:
+    expected = 'an address with a port, such as "127.0.0.1:5300" or "[::1]:5300" (in quotes)'
+    found = re.fullmatch(
+        r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", _text(value, expected)
+    )
+    if not found:
+        raise ValueError(f"expected {expected}, got {shown(value)}")
+    try:
+        address = ip_address(found[1] or found[2])
+    except ValueError as error:
+        raise ValueError(f"{error}; expected {expected}") from None
+    if (address.version == 6) != bool(found[1]):
+        raise ValueError(f"only IPv6 addresses stand in brackets; expected {expected}")
+    if int(found[3]) > 65535:
+        raise ValueError(f"port {found[3]} is over 65535")
+    return Endpoint(str(address), int(found[3]))
+
+
+def read_prefix(value: object) -> Network:
+    expected = 'a prefix, such as "11.0.0.0/8" or "2001:db8::/32"'
+    text = _text(value, expected)
+    if not re.fullmatch(r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?", text):
+        raise ValueError(f"expected {expected}, got {shown(value)}")
+    try:
+        loose = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"expected {expected}, got {shown(value)}") from None
+    if "/" in text and ip_address(text.partition("/")[0]) != loose.network_address:
+        raise ValueError(f"{text} has bits set beyond its length; did you mean {loose}?")
+    return loose
+
+
+def read_country(value: object) -> str:
+    expected = 'an ISO 3166-1 alpha-2 code in capitals, such as "IN"'
+    text = _text(value, expected)
+    if text.upper() != text and (text.upper() in COUNTRIES):
+        raise ValueError(f"write the country code in capitals: {text.upper()}")
+    if text == "UK":
+        raise ValueError("the code of the United Kingdom is GB")
+    if text not in COUNTRIES and not _USER_ASSIGNED.fullmatch(text):
+        raise ValueError(f"expected {expected} (XA to XZ in testbeds), got {shown(value)}")
+    return text
+
+
+def read_zone(value: object) -> Name:
+    expected = 'a zone name, such as "gov.in"'
+    try:
+        name = from_text(_text(value, expected))
+    except BadName as error:
+        raise ValueError(f"expected {expected}: {error}") from None
+    if name == ROOT:
+        raise ValueError("the root cannot be listed: every name would be domestic")
+    return name
+
+
+def _interface(value: object) -> str:
+    text = _text(value, "the name of a network interface")
+    if not re.fullmatch(r"[^\s/:]+", text) or len(text) > INTERFACE_CHARACTERS_MAX:
+        raise ValueError(f"not the name of a network interface: {shown(value)}")
+    return text
+
+
+def _word(value: object) -> str:
+    text = _text(value, "a short name")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", text):
+        raise ValueError(f"expected letters, digits, '.', '_' and '-', got {shown(value)}")
+    return text
+
+
+def read_path(value: object, info: ValidationInfo) -> Path:
+    """A path, taken from the directory of the configuration file when relative."""
+    text = _text(value, "a path")
+    if not text or "\0" in text or len(text) > PATH_CHARACTERS_MAX:
+        raise ValueError(f"not a path: {shown(value)}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"not a path: {shown(value)}") from None
+    base = info.context if isinstance(info.context, Path) else Path()
+    return base / text
+
+
+@dataclass(frozen=True)
+class PathUnit:
+    """A path; ``word`` is a text that stands for ``None`` (such as ``builtin``)."""
+
+    word: str | None = None
+    optional: bool = False
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        def read(value: object, info: ValidationInfo) -> Path | None:
+            if (self.word is not None and value == self.word) or (self.optional and value is None):
+                return None
+            return read_path(value, info)
+
+        return core_schema.with_info_plain_validator_function(read)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": ["string", "null"]} if self.optional else {"type": "string"}
+
+
+Switch = Annotated[bool, Unit(_switch, {"type": "boolean"})]
+Listen = Annotated[Endpoint, Unit(read_endpoint, _string())]
+Prefix = Annotated[Network, Unit(read_prefix, _string())]
+Country = Annotated[str, Unit(read_country, _string("[A-Z]{2}"))]
+Zone = Annotated[Name, Unit(read_zone, _string())]
+Interface = Annotated[str, Unit(_interface, _string())]
+Word = Annotated[str, Unit(_word, _string("[A-Za-z0-9][A-Za-z0-9._-]{0,31}"))]
+FilePath = Annotated[Path, PathUnit()]
+OptionalPath = Annotated[Path | None, PathUnit(optional=True)]
+BuiltinOrPath = Annotated[Path | None, PathUnit(word="builtin")]
+
+
+def _optional_endpoint(value: object) -> Endpoint | None:
+    return None if value is None else read_endpoint(value)
+
+
+OptionalListen = Annotated[Endpoint | None, Unit(_optional_endpoint, {"type": ["string", "null"]})]
+
+
+def zone_text(name: Name) -> str:
+    """A zone as a configuration writes it, without the final dot."""
+    return to_text(name).rstrip(".")

@@ -1,0 +1,72 @@
+"""From the configuration to the policy.
+
+Responsible for handing the border's keys to ``policy/`` and for giving its findings their lines in
+the file.
+
+Limitations: everything is read anew at each call, so a reload sees new databases.
+"""
+
+import hashlib
+
+from policy.border import Mode, Policy
+from policy.inputs import DatabaseFile, PolicyInputs, Stated
+from policy.load import load_policy
+from policy.verdict import NO_COUNTRY
+from resolver.config import Config, StatedPrefix
+from resolver.errors import ConfigError, Finding, SourceError
+from resolver.hints import Hints, read_hints
+from resolver.model import Verdict
+
+
+def policy_of(config: Config) -> tuple[Policy, Hints]:
+    """The policy and the root hints that a configuration leads to.
+
+    Raises:
+        ConfigError: every file that it names and that cannot be used.
+    """
+    findings = []
+    hints: Hints = ()
+    try:
+        hints = read_hints(config.resolution.root_hints)
+    except SourceError as error:
+        findings.append(Finding("resolution.root_hints", str(error)))
+    try:
+        policy = load_policy(policy_inputs(config, hints), config.source)
+    except ConfigError as error:
+        raise config.with_lines(findings + error.findings) from error
+    if findings:
+        raise config.with_lines(findings)
+    return policy, hints
+
+
+def policy_inputs(config: Config, hints: Hints) -> PolicyInputs:
+    """What decides in a configuration. ``also`` names the keys that shape answers otherwise:
+    answers made under other values must not be served."""
+    border = config.border
+    return PolicyInputs(
+        home=frozenset(config.home),
+        mode=Mode(border.mode),
+        patience=border.patience,
+        domestic=_stated(border.domestic),
+        foreign=_stated(border.foreign),
+        zones=border.zones,
+        interfaces=tuple((name, Verdict(side)) for name, side in border.interfaces.items()),
+        never_ask=config.resolution.never_ask,
+        registry=border.registry,
+        databases=tuple(
+            DatabaseFile(entry.path, entry.name or entry.path.stem) for entry in border.databases
+        ),
+        also={
+            "answer.minimal": str(config.answer.minimal),
+            "dnssec.validate": str(config.dnssec.validate_),
+            "local.special_use": str(config.local.special_use),
+            "resolution.ipv4": str(config.resolution.ipv4),
+            "resolution.ipv6": str(config.resolution.ipv6),
+            "resolution.root_hints": hashlib.sha256(repr(hints).encode()).hexdigest(),
+            "resolution.upstream_port": str(config.resolution.upstream_port),
+        },
+    )
+
+
+def _stated(entries: tuple[StatedPrefix, ...]) -> tuple[Stated, ...]:
+    return tuple(Stated(entry.prefix, entry.country or NO_COUNTRY) for entry in entries)
