@@ -1,0 +1,66 @@
+"""``inland check FILE``: all that is wrong with a configuration, at once.
+
+Responsible for reading the file and everything that it names (databases, root hints) as the server
+would, without starting anything.
+
+Limitations: whether addresses can be bound shows only at start.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resolver.config import load, warnings
+from resolver.errors import ConfigError
+from resolver.policy_of import policy_of
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="Configuration file (YAML or JSON).")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Report all errors of a configuration file.
+
+    Exit code: 0 when the file is valid (there may be warnings), 1 when it is not.
+    """
+    report = examine(file)
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        typer.echo(_text(report))
+    if report["errors"]:
+        raise typer.Exit(1)
+
+
+def examine(file: Path) -> dict[str, object]:
+    """What there is to say about a file: ``file``, ``valid``, ``errors`` (path, line, message),
+    ``warnings``, and for a valid file the policy ``generation``."""
+    report: dict[str, object] = {"file": str(file), "valid": False, "errors": [], "warnings": []}
+    try:
+        config = load(file)
+        report["warnings"] = warnings(config)
+        policy, _ = policy_of(config)
+    except ConfigError as error:
+        report["errors"] = [
+            {"path": found.path, "line": found.line, "message": found.message, "text": str(found)}
+            for found in error.findings
+        ]
+    else:
+        report |= {"valid": True, "generation": policy.generation}
+    return report
+
+
+def _text(report: dict[str, object]) -> str:
+    errors, warned = report["errors"], report["warnings"]
+    assert isinstance(errors, list)
+    assert isinstance(warned, list)
+    file = report["file"]
+    lines = [f"{file}: {error['text']}" for error in errors]
+    lines += [f"{file}: warning: {text}" for text in warned]
+    if report["valid"]:
+        lines.append(f"{file}: valid, policy generation {report['generation']}")
+    else:
+        lines.append(f"{file}: {len(errors)} error{'s' if len(errors) > 1 else ''}")
+    return "\n".join(lines)

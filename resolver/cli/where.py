@@ -1,0 +1,126 @@
+"""``inland where ADDRESS|NAME…``: the verdict on an address, with every voice.
+
+Responsible for showing what the policy knows of addresses, as a table or as JSON. Names are handed
+to a function that the caller gives (the machinery of ``explain``), so that nothing here sends
+anything.
+
+Limitations: without a configuration there is no home, so countries are shown without a verdict.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from policy.border import Policy
+from policy.inputs import PolicyInputs
+from policy.load import load_policy
+from resolver.config import load
+from resolver.errors import BadName
+from resolver.model import Address, address_from_text, address_text
+from resolver.names import Name, from_text
+from resolver.policy_of import policy_of
+
+Resolve = Callable[[Name, Path | None], Sequence[Address]]
+"""Addresses of a name, under the configuration file given; may raise ``InlandError``."""
+
+Found = tuple[str, list[Address]]
+"""What was asked and the addresses that it stands for."""
+
+_COLOURS = {"domestic": "green", "foreign": "red", "unknown": "yellow"}
+
+
+def where_command(resolve: Resolve | None) -> Callable[..., None]:
+    """The command, with the function that resolves names (``None``: addresses only)."""
+
+    def where(
+        subjects: Annotated[
+            list[str], typer.Argument(metavar="ADDRESS|NAME...", help="What to locate.")
+        ],
+        config: Annotated[
+            Path | None,
+            typer.Option("--config", "-c", metavar="FILE", help="Configuration with home."),
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+    ) -> None:
+        """Show where addresses are, and who says so.
+
+        Without a configuration there is no home, so countries are shown without a verdict.
+
+        Exit code: 0 when all could be looked up, 1 for a bad configuration or name.
+        """
+        policy = _policy(config)
+        found = [_addresses(subject, resolve, config) for subject in subjects]
+        rows = [describe(policy, asked, address) for asked, many in found for address in many]
+        if as_json:
+            typer.echo(json.dumps(rows, indent=2))
+        else:
+            _show(rows, Console())
+
+    return where
+
+
+def _policy(config: Path | None) -> Policy:
+    if config is not None:
+        return policy_of(load(config))[0]
+    return load_policy(PolicyInputs(home=frozenset()))
+
+
+def _addresses(subject: str, resolve: Resolve | None, config: Path | None) -> Found:
+    try:
+        return subject, [address_from_text(subject)]
+    except ValueError:
+        name = from_text(subject)  # raises BadName
+    if resolve is None:
+        raise BadName(f"{subject!r} is not an IP address")
+    return subject, list(resolve(name, config))
+
+
+def describe(policy: Policy, asked: str, address: Address) -> dict[str, object]:
+    """One row of the output. Without a home, verdict and tier are ``None``."""
+    location = policy.locate(address)
+    stated = location.country if location.country != "none" else None
+    return {
+        "asked": asked,
+        "address": address_text(address),
+        "verdict": location.verdict.value if policy.home else None,
+        "country": stated,
+        "grade": location.grade,
+        "tier": policy.tier(address) if policy.home else None,
+        "never_asked": policy.never_ask(address),
+        "home": sorted(policy.home),
+        "evidence": [
+            {"source": voice.source, "country": voice.country, "detail": voice.detail}
+            for voice in location.evidence
+        ],
+    }
+
+
+def _show(rows: list[dict[str, object]], console: Console) -> None:
+    table = Table(show_lines=True)
+    for heading in ("Address", "Verdict", "Evidence"):
+        # Addresses are never folded: they are copied from here.
+        table.add_column(heading, no_wrap=heading == "Address")
+    for row in rows:
+        verdict = str(row["verdict"] or "no home given")
+        country = str(row["country"] or "country not known")
+        evidence = row["evidence"]
+        assert isinstance(evidence, list)
+        voices = "\n".join(f"{voice['source']}: {voice['detail']}" for voice in evidence)
+        table.add_row(
+            Text(_address(row)),
+            Text.assemble((verdict, _COLOURS.get(verdict, "")), f"\n{country}"),
+            Text(f"{voices or 'no voice'}\ngrade: {row['grade']}"),
+        )
+    console.print(table)
+
+
+def _address(row: dict[str, object]) -> str:
+    address, asked = str(row["address"]), str(row["asked"])
+    text = address if asked == address else f"{address}\n{asked}"
+    return f"{text}\nnever asked" if row["never_asked"] else text
