@@ -12,7 +12,7 @@ TYPED := resolver policy testbed benchmarks tests
 
 export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help setup native run test test-native test-python check fix bench clean
+.PHONY: help setup native run test test-native test-python check docs fix bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ check: ## format, lint, types, stubs against the native module, house rules
 	$(CARGO) clippy --quiet --release --manifest-path $(NATIVE)/Cargo.toml \
 	  --features extension-module -- -D warnings -D clippy::too_many_lines
 	$(PYTHON) -m pytest -q tests/test_tidy.py
+
+docs: ## write config/inland.yaml and config/schema.json again from the configuration classes
+	$(PYTHON) -m resolver.config_docs
 
 fix: ## let the formatters write
 	$(PYTHON) -m ruff format .

@@ -166,7 +166,7 @@ class Counters:
         """(transport 0 UDP 1 TCP, destination, answers served from the answer cache)."""
 
     def hit_seconds(self) -> tuple[list[int], float]:
-        """Count of hits in each bucket (bounds: ``HIT_SECONDS_BOUNDS``, then above) and their sum."""
+        """Hits in each bucket (bounds: ``HIT_SECONDS_BOUNDS``, then above) and their sum."""
 
 HIT_SECONDS_BOUNDS: tuple[float, ...]
 

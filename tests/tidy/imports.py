@@ -181,6 +181,6 @@ def _is_entry(module: Module, tree: Tree) -> bool:
         return False
     return any(
         re.search(rf"\b{re.escape(module.name)}\b", text) or module.path in text
-        for path, text in tree.having("Makefile", ".sh", ".md", ".py")
+        for path, text in tree.having("Makefile", ".sh", ".md", ".yaml", ".py")
         if path != module.path
     )

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.tidy.tree import CODE, Tree
+from tests.tidy.tree import PRODUCT, Tree
 
 RFCS = "docs/rfcs.md"
 RFC_HEADER = "| RFC | about | status | files | tests |"
@@ -106,7 +106,7 @@ def rfc_table(tree: Tree) -> list[str]:
     cited = {
         number
         for path, text in tree.having(".py", ".rs", ".pyi")
-        if path.startswith(CODE)
+        if path.startswith(PRODUCT)
         for number in re.findall(r"\bRFC (\d{3,5})\b", text)
     }
     return wrong + [f"{RFCS}: RFC {n} is cited but has no row" for n in sorted(cited - rows)]
