@@ -2,17 +2,102 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
 use super::plain_name;
-use super::wire::rrsets_from_python;
+use super::wire::{rrset_from_python, rrset_to_tuple, rrsets_from_python};
 use crate::cache::answers::{self, Key};
+use crate::cache::records::{self, Kind, Source};
 use crate::wire::compose;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<RecordCache>()?;
     module.add_class::<Answer>()?;
     module.add_class::<AnswerCache>()
+}
+
+#[pyclass(frozen, module = "resolver._native")]
+pub(crate) struct RecordCache {
+    inner: records::RecordCache,
+}
+
+#[pymethods]
+impl RecordCache {
+    #[new]
+    fn new(bytes_max: usize, ttl_max: u32, ttl_negative_max: u32) -> Self {
+        Self { inner: records::RecordCache::new(bytes_max, ttl_max, ttl_negative_max) }
+    }
+
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        name: &[u8],
+        rtype: u16,
+        now: f64,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Some(fact) = self.inner.get(name, rtype, now) else { return Ok(None) };
+        let mut sets = Vec::with_capacity(fact.sets.len());
+        for set in &fact.sets {
+            sets.push(rrset_to_tuple(py, set, fact.set_ttl(set, now))?);
+        }
+        let (kind, rrset, proofs) = match fact.kind {
+            Kind::Records => (0, sets.pop(), PyTuple::empty(py)),
+            Kind::NoData => (1, None, PyTuple::new(py, sets)?),
+            Kind::NxDomain => (2, None, PyTuple::new(py, sets)?),
+        };
+        let Source { rank, security, origin } = &fact.source;
+        let fields = (kind, rrset, proofs, *rank, *security, PyBytes::new(py, origin));
+        fields.into_pyobject(py).map(Some)
+    }
+
+    fn put(
+        &self,
+        rrset: &Bound<'_, PyAny>,
+        rank: u8,
+        security: u8,
+        origin: &[u8],
+        now: f64,
+    ) -> PyResult<bool> {
+        let source = Source { rank, security, origin: Box::from(origin) };
+        Ok(self.inner.put(rrset_from_python(rrset)?, source, now))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn put_negative(
+        &self,
+        name: &[u8],
+        rtype: u16,
+        kind: u8,
+        ttl: u32,
+        proofs: &Bound<'_, PyAny>,
+        security: u8,
+        origin: &[u8],
+        now: f64,
+    ) -> PyResult<()> {
+        let kind = match kind {
+            1 => Kind::NoData,
+            2 => Kind::NxDomain,
+            _ => return Err(PyValueError::new_err("kind of a negative entry is 1 or 2")),
+        };
+        let (name, proofs) = (plain_name(name)?, rrsets_from_python(proofs)?);
+        self.inner.put_negative(name, rtype, kind, ttl, proofs, security, origin, now);
+        Ok(())
+    }
+
+    fn flush(&self, py: Python<'_>, name: &[u8], subtree: bool) -> PyResult<usize> {
+        let name = plain_name(name)?;
+        Ok(py.detach(|| self.inner.flush(name, subtree)))
+    }
+
+    fn entries(&self) -> usize {
+        self.inner.entries()
+    }
+
+    fn bytes(&self) -> usize {
+        self.inner.bytes()
+    }
 }
 
 #[pyclass(frozen, module = "resolver._native")]

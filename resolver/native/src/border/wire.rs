@@ -9,6 +9,9 @@ use crate::wire::ask::{self, CASE_OCTETS, QUERY_MAX};
 use crate::wire::message::{self, Edns, Message, RRset};
 use crate::wire::{HEADER, MESSAGE_MAX};
 
+/// Octets of a message that is long to read, so that other Python threads may go on meanwhile.
+const LONG: usize = 4096;
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(parse_message, module)?)?;
     module.add_function(wrap_pyfunction!(build_query, module)?)
@@ -16,7 +19,9 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 #[pyfunction]
 fn parse_message<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyTuple>> {
-    let message = message::parse(data).map_err(|error| bad_message(py, error))?;
+    let parsed =
+        if data.len() > LONG { py.detach(|| message::parse(data)) } else { message::parse(data) };
+    let message = parsed.map_err(|error| bad_message(py, error))?;
     message_to_tuple(py, &message)
 }
 

@@ -6,11 +6,11 @@
 //! Limitations: what has expired stays until it is evicted, and is counted until then.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::sieve::{Entry, Sieve, allocated};
-use super::{shard_count, shard_of};
+use super::shards::Shards;
+use super::sieve::{Entry, allocated};
 use crate::wire::compose::Answer;
 use crate::wire::micros;
 use crate::wire::name::is_subdomain;
@@ -70,22 +70,21 @@ impl Entry for Kept {
 /// Replies by key, bounded in bytes.
 pub struct AnswerCache {
     hasher: RandomState,
-    shards: Box<[RwLock<Sieve<Kept>>]>,
+    shards: Shards<Kept>,
     generation: AtomicU64,
 }
 
 impl AnswerCache {
     pub fn new(bytes_max: usize) -> Self {
-        let count = shard_count(bytes_max);
-        let shard = || RwLock::new(Sieve::new(bytes_max / count));
         Self {
             hasher: RandomState::new(),
-            shards: std::iter::repeat_with(shard).take(count).collect(),
+            shards: Shards::new(bytes_max),
             generation: AtomicU64::new(0),
         }
     }
 
-    /// Keep `answer` for `lifetime` seconds, for as long as `generation` is the current one.
+    /// Keep `answer` for `lifetime` seconds. One of another generation than the current is not
+    /// kept: it must not push out what the current one has composed.
     pub fn put(
         &self,
         key: &Key<'_>,
@@ -109,7 +108,7 @@ impl AnswerCache {
         };
         let hash = self.hash(key);
         if kept.expires > now && generation == self.generation.load(Ordering::Acquire) {
-            self.write(hash).insert(hash, kept, |known| known.key() == *key, now);
+            self.shards.write(hash).insert(hash, kept, |known| known.key() == *key, now);
         }
     }
 
@@ -124,9 +123,9 @@ impl AnswerCache {
         out: &mut [u8],
     ) -> Option<Hit> {
         let hash = self.hash(key);
-        let shard = self.read(hash);
-        let kept =
-            shard.get(hash, |known| known.key() == *key).filter(|kept| self.lives(kept, now))?;
+        let shard = self.shards.read(hash);
+        // What is dead must not be marked as used, or it would stay longer.
+        let kept = shard.get(hash, |known| known.key() == *key && self.lives(known, now))?;
         let length = kept.answer.write(client, question, now, limit, out);
         Some(Hit { length, destination: kept.destination })
     }
@@ -134,7 +133,7 @@ impl AnswerCache {
     /// The live answer, without a mark of use.
     pub fn peek(&self, key: &Key<'_>, now: f64) -> Option<Arc<Answer>> {
         let hash = self.hash(key);
-        let shard = self.read(hash);
+        let shard = self.shards.read(hash);
         let kept = shard.peek(hash, |known| known.key() == *key)?;
         self.lives(kept, now).then(|| Arc::clone(&kept.answer))
     }
@@ -149,18 +148,15 @@ impl AnswerCache {
         let goes = |kept: &Kept| {
             if subtree { is_subdomain(&kept.name, name) } else { *kept.name == *name }
         };
-        self.shards
-            .iter()
-            .map(|shard| shard.write().unwrap_or_else(PoisonError::into_inner).drop_where(goes))
-            .sum()
+        self.shards.drop_where(goes)
     }
 
     pub fn entries(&self) -> usize {
-        self.shards.iter().map(|shard| lock_read(shard).entries()).sum()
+        self.shards.entries()
     }
 
     pub fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| lock_read(shard).bytes()).sum()
+        self.shards.bytes()
     }
 
     fn lives(&self, kept: &Kept, now: f64) -> bool {
@@ -170,17 +166,4 @@ impl AnswerCache {
     fn hash(&self, key: &Key<'_>) -> u64 {
         self.hasher.hash_one((key.view, key.name, key.rtype, key.do_bit, key.cd))
     }
-
-    fn read(&self, hash: u64) -> RwLockReadGuard<'_, Sieve<Kept>> {
-        lock_read(&self.shards[shard_of(hash, self.shards.len())])
-    }
-
-    fn write(&self, hash: u64) -> RwLockWriteGuard<'_, Sieve<Kept>> {
-        let shard = &self.shards[shard_of(hash, self.shards.len())];
-        shard.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn lock_read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
 }

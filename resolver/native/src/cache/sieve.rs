@@ -12,6 +12,10 @@ pub(super) trait Entry {
     fn allocations(&self) -> usize;
     /// Of no use any more, so evicted even if it was used since the hand passed.
     fn is_dead(&self, now: i64) -> bool;
+    /// How many it counts for.
+    fn count(&self) -> usize {
+        1
+    }
 }
 
 /// Octets that the allocator takes for a request: 8 for its header, in steps of 16, at least 32
@@ -29,6 +33,7 @@ struct Node<E> {
     entry: E,
     hash: u64,
     cost: usize,
+    count: usize,
     older: u32,
     newer: u32,
     used: AtomicBool,
@@ -42,6 +47,7 @@ pub(super) struct Sieve<E> {
     oldest: u32,
     newest: u32,
     hand: u32,
+    entries: usize,
     bytes: usize,
     bytes_max: usize,
 }
@@ -55,13 +61,14 @@ impl<E: Entry> Sieve<E> {
             oldest: NONE,
             newest: NONE,
             hand: NONE,
+            entries: 0,
             bytes: 0,
             bytes_max,
         }
     }
 
     pub fn entries(&self) -> usize {
-        self.table.len()
+        self.entries
     }
 
     pub fn bytes(&self) -> usize {
@@ -86,23 +93,29 @@ impl<E: Entry> Sieve<E> {
     /// Add an entry, or put it in the place of its equal. What alone is over the bound is not
     /// kept.
     pub fn insert(&mut self, hash: u64, entry: E, equal: impl Fn(&E) -> bool, now: i64) {
-        let cost = Self::cost(&entry);
-        let place = self.find(hash, equal);
-        if cost > self.bytes_max {
-            if let Some(index) = place {
-                self.remove(index);
+        let index = match self.find(hash, equal) {
+            Some(index) => {
+                self.node_mut(index).entry = entry;
+                index
             }
-            return;
-        }
-        if let Some(index) = place {
-            let node = self.node_mut(index);
-            node.entry = entry;
-            let before = std::mem::replace(&mut node.cost, cost);
-            self.bytes = self.bytes - before + cost;
-        } else {
-            self.append(hash, entry, cost);
-        }
-        self.evict(now);
+            None => self.append(hash, entry),
+        };
+        self.weigh(index, now);
+    }
+
+    /// Change an entry in its place, made by `make` when it is not there.
+    pub fn change<R>(
+        &mut self,
+        hash: u64,
+        equal: impl Fn(&E) -> bool,
+        make: impl FnOnce() -> E,
+        change: impl FnOnce(&mut E) -> R,
+        now: i64,
+    ) -> R {
+        let index = self.find(hash, equal).unwrap_or_else(|| self.append(hash, make()));
+        let result = change(&mut self.node_mut(index).entry);
+        self.weigh(index, now);
+        result
     }
 
     /// Drop all entries that `drop` says; their number.
@@ -113,16 +126,27 @@ impl<E: Entry> Sieve<E> {
             let node = self.node(at);
             let (newer, goes) = (node.newer, drop(&node.entry));
             if goes {
-                self.remove(at);
-                dropped += 1;
+                dropped += self.remove(at).count;
             }
             at = newer;
         }
         dropped
     }
 
-    fn cost(entry: &E) -> usize {
-        allocated(size_of::<Node<E>>()) + entry.allocations() + INDEX_OCTETS
+    /// Take the size of an entry anew, and make room for it. One that counts for nothing, or is
+    /// over the bound alone, is removed.
+    fn weigh(&mut self, index: u32, now: i64) {
+        let node = self.node_mut(index);
+        let cost = allocated(size_of::<Node<E>>()) + node.entry.allocations() + INDEX_OCTETS;
+        let count = node.entry.count();
+        let cost_before = std::mem::replace(&mut node.cost, cost);
+        let count_before = std::mem::replace(&mut node.count, count);
+        self.bytes = self.bytes - cost_before + cost;
+        self.entries = self.entries - count_before + count;
+        if cost > self.bytes_max || count == 0 {
+            self.remove(index);
+        }
+        self.evict(now, index);
     }
 
     fn find(&self, hash: u64, equal: impl Fn(&E) -> bool) -> Option<u32> {
@@ -141,11 +165,12 @@ impl<E: Entry> Sieve<E> {
         self.nodes[index as usize].as_mut().expect("linked nodes are filled")
     }
 
-    fn append(&mut self, hash: u64, entry: E, cost: usize) {
+    fn append(&mut self, hash: u64, entry: E) -> u32 {
         let node = Box::new(Node {
             entry,
             hash,
-            cost,
+            cost: 0,
+            count: 0,
             older: self.newest,
             newer: NONE,
             used: AtomicBool::new(false),
@@ -164,16 +189,16 @@ impl<E: Entry> Sieve<E> {
         self.table.insert_unique(hash, index, |index| {
             nodes[*index as usize].as_ref().map_or(0, |node| node.hash)
         });
-        self.bytes += cost;
+        index
     }
 
-    fn evict(&mut self, now: i64) {
+    /// Evict until the bound holds; `spared` is the reason for it, and fits alone.
+    fn evict(&mut self, now: i64, spared: u32) {
         while self.bytes > self.bytes_max {
             let at = if self.hand == NONE { self.oldest } else { self.hand };
             let node = self.node(at);
-            // The newest one is the reason for evicting: it may go only when it is alone.
-            let spared = at == self.newest && self.oldest != self.newest;
-            if spared || (node.used.swap(false, Relaxed) && !node.entry.is_dead(now)) {
+            let used = node.used.swap(false, Relaxed) && !node.entry.is_dead(now);
+            if used || at == spared {
                 self.hand = node.newer;
             } else {
                 self.remove(at);
@@ -199,6 +224,7 @@ impl<E: Entry> Sieve<E> {
         }
         self.free.push(index);
         self.bytes -= node.cost;
+        self.entries -= node.count;
         node
     }
 }

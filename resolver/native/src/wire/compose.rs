@@ -117,6 +117,10 @@ impl Answer {
         }
         out[..2].copy_from_slice(&client.id.to_be_bytes());
         flags |= client.flags & (flag::RD | flag::CD);
+        if opt.is_none() && self.rcode > flag::RCODE {
+            // The lower bits alone would say something else.
+            flags = flags & !flag::RCODE | rcode::SERVFAIL;
+        }
         out[2..4].copy_from_slice(&flags.to_be_bytes());
         if question.len() == self.question_end - HEADER {
             out[HEADER..self.question_end].copy_from_slice(question);
@@ -360,5 +364,3 @@ impl<'a> Writer<'a> {
         self.octets.extend_from_slice(rest);
     }
 }
-
-const _: () = assert!(rcode::BADVERS >> 4 == 1);

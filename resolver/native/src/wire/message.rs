@@ -65,7 +65,24 @@ impl Message {
 }
 
 /// Read a whole message.
+///
+/// The letter case of the question is the asker's (0x20), so names in rdata that point into the
+/// question come out in lower case there: chance must not end up in a cache.
 pub fn parse(data: &[u8]) -> Result<Message, Malformed> {
+    let mut name = NameBuf::new();
+    let question = match name::read(data, HEADER, &mut name) {
+        Ok(end) if data.len() >= HEADER && u16_at(data, 4) == Ok(1) => HEADER..end,
+        _ => return parse_settled(data),
+    };
+    if !data[question.clone()].iter().any(u8::is_ascii_uppercase) {
+        return parse_settled(data);
+    }
+    let mut settled = data.to_vec();
+    settled[question].make_ascii_lowercase();
+    parse_settled(&settled)
+}
+
+fn parse_settled(data: &[u8]) -> Result<Message, Malformed> {
     if data.len() < HEADER {
         return Err(Malformed::Short);
     }

@@ -1,0 +1,229 @@
+//! The record cache: RRsets and negative answers as facts, with rank, status and origin.
+//!
+//! RFC 2181 sections 5.2, 5.4.1 and 8, RFC 2308 section 5, RFC 4035 section 5.3.3 (original TTL).
+//! All that is known of one name stands together, since NXDOMAIN speaks for every type of it and
+//! must go when the name turns out to exist.
+//!
+//! Limitations: signature end is not looked at (that takes wall time and a validator); NXDOMAIN
+//! says nothing of the names below it (RFC 8020). What has expired stays until it is evicted or
+//! something is put for its name, and is counted until then.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use super::shards::Shards;
+use super::sieve::{Entry, allocated};
+use crate::wire::message::RRset;
+use crate::wire::name::is_subdomain;
+use crate::wire::{micros, rtype, ttl_left, u32_at};
+
+/// Facts of one name: more types than any honest name has, few enough to go through one by one.
+const FACTS_MAX: usize = 64;
+/// Where the original TTL stands in an RRSIG (RFC 4034 section 3.1).
+const ORIGINAL_TTL_AT: usize = 4;
+/// Rank of a negative answer: it comes from the answer of an authority (RFC 2308 section 5).
+const RANK_NEGATIVE: u8 = 3;
+
+/// What a fact says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Records,
+    NoData,
+    NxDomain,
+}
+
+/// Where a fact comes from and what it is worth; numbers are those of the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub rank: u8,
+    pub security: u8,
+    /// Address of the server, empty for local data.
+    pub origin: Box<[u8]>,
+}
+
+/// An entry: the RRset alone, or the proofs of a negative answer.
+#[derive(Debug)]
+pub struct Fact {
+    pub kind: Kind,
+    pub sets: Vec<RRset>,
+    pub source: Source,
+    /// Type that it is about; of no meaning for NXDOMAIN.
+    rtype: u16,
+    ttl: u32,
+    made: i64,
+}
+
+impl Fact {
+    /// Seconds left of one of the sets at `now`.
+    pub fn set_ttl(&self, set: &RRset, now: f64) -> u32 {
+        ttl_left(set.ttl, self.made, micros(now))
+    }
+
+    fn lives(&self, now: i64) -> bool {
+        ttl_left(self.ttl, self.made, now) >= 1
+    }
+
+    fn is_about(&self, rrtype: u16) -> bool {
+        self.kind == Kind::NxDomain || self.rtype == rrtype
+    }
+
+    fn allocations(&self) -> usize {
+        let sets: usize = self.sets.iter().map(set_allocations).sum();
+        let list = allocated(self.sets.capacity() * size_of::<RRset>());
+        // Arc: two counters before the value.
+        let own = allocated(16 + size_of::<Self>()) + allocated(self.source.origin.len());
+        own + list + sets
+    }
+}
+
+fn set_allocations(set: &RRset) -> usize {
+    let list = |list: &Vec<Box<[u8]>>| {
+        allocated(list.capacity() * size_of::<Box<[u8]>>())
+            + list.iter().map(|octets| allocated(octets.len())).sum::<usize>()
+    };
+    allocated(set.name.len()) + list(&set.rdatas) + list(&set.signatures)
+}
+
+/// All facts of one name.
+struct Known {
+    name: Box<[u8]>,
+    facts: Vec<Arc<Fact>>,
+}
+
+impl Entry for Known {
+    fn allocations(&self) -> usize {
+        let list = allocated(self.facts.capacity() * size_of::<Arc<Fact>>());
+        let facts: usize = self.facts.iter().map(|fact| fact.allocations()).sum();
+        allocated(self.name.len()) + list + facts
+    }
+
+    fn is_dead(&self, now: i64) -> bool {
+        !self.facts.iter().any(|fact| fact.lives(now))
+    }
+
+    fn count(&self) -> usize {
+        self.facts.len()
+    }
+}
+
+impl Known {
+    fn put(&mut self, fact: Fact, now: i64) -> bool {
+        self.facts.retain(|known| known.lives(now));
+        let better = |known: &Arc<Fact>| {
+            known.kind == Kind::Records
+                && known.rtype == fact.rtype
+                && known.source.rank > fact.source.rank
+        };
+        match fact.kind {
+            // RFC 2181 section 5.4.1: data of less trust does not replace data of more.
+            Kind::Records if self.facts.iter().any(better) => return false,
+            Kind::NxDomain => self.facts.clear(),
+            _ => self.facts.retain(|known| !known.is_about(fact.rtype)),
+        }
+        if self.facts.len() >= FACTS_MAX {
+            let end = |fact: &Arc<Fact>| fact.made.saturating_add(i64::from(fact.ttl) * 1_000_000);
+            if let Some(first) = (0..self.facts.len()).min_by_key(|index| end(&self.facts[*index]))
+            {
+                self.facts.swap_remove(first);
+            }
+        }
+        self.facts.push(Arc::new(fact));
+        true
+    }
+}
+
+/// Facts by name and type, bounded in bytes.
+pub struct RecordCache {
+    hasher: RandomState,
+    shards: Shards<Known>,
+    ttl_max: u32,
+    ttl_negative_max: u32,
+}
+
+impl RecordCache {
+    /// TTLs are in seconds.
+    pub fn new(bytes_max: usize, ttl_max: u32, ttl_negative_max: u32) -> Self {
+        let (hasher, shards) = (RandomState::new(), Shards::new(bytes_max));
+        Self { hasher, shards, ttl_max, ttl_negative_max }
+    }
+
+    /// The live fact for name and type. One with less than a second left is gone.
+    pub fn get(&self, name: &[u8], rrtype: u16, now: f64) -> Option<Arc<Fact>> {
+        let (hash, now) = (self.hasher.hash_one(name), micros(now));
+        let shard = self.shards.read(hash);
+        let known = shard.get(hash, |known| *known.name == *name)?;
+        let fact = known.facts.iter().find(|fact| fact.is_about(rrtype) && fact.lives(now))?;
+        Some(Arc::clone(fact))
+    }
+
+    /// Store records; whether they stand now. A negative answer for the name or type gives way
+    /// whatever the rank: it is the name's existence that glue shows, too.
+    pub fn put(&self, mut set: RRset, source: Source, now: f64) -> bool {
+        let ttl = set.ttl.min(self.ttl_max).min(original_ttl(&set));
+        set.ttl = ttl;
+        let (name, rtype) = (set.name.clone(), set.rtype);
+        let sets = vec![set];
+        let fact = Fact { kind: Kind::Records, sets, source, rtype, ttl, made: micros(now) };
+        self.store(&name, fact)
+    }
+
+    /// Store NODATA or NXDOMAIN for `ttl` seconds with its proofs.
+    #[allow(clippy::too_many_arguments)]
+    pub fn put_negative(
+        &self,
+        name: &[u8],
+        rrtype: u16,
+        kind: Kind,
+        ttl: u32,
+        mut proofs: Vec<RRset>,
+        security: u8,
+        origin: &[u8],
+        now: f64,
+    ) {
+        let original = proofs.iter().map(original_ttl).min().unwrap_or(u32::MAX);
+        let ttl = ttl.min(self.ttl_negative_max).min(original);
+        for proof in &mut proofs {
+            proof.ttl = proof.ttl.min(ttl);
+        }
+        let source = Source { rank: RANK_NEGATIVE, security, origin: Box::from(origin) };
+        let made = micros(now);
+        self.store(name, Fact { kind, sets: proofs, source, rtype: rrtype, ttl, made });
+    }
+
+    fn store(&self, name: &[u8], fact: Fact) -> bool {
+        if fact.ttl == 0 {
+            return false;
+        }
+        let (hash, now) = (self.hasher.hash_one(name), fact.made);
+        let make = || Known { name: Box::from(name), facts: Vec::with_capacity(1) };
+        self.shards.write(hash).change(
+            hash,
+            |known| *known.name == *name,
+            make,
+            |known| known.put(fact, now),
+            now,
+        )
+    }
+
+    /// Forget a name, or it and all below; the number of facts dropped.
+    pub fn flush(&self, name: &[u8], subtree: bool) -> usize {
+        self.shards.drop_where(|known| {
+            if subtree { is_subdomain(&known.name, name) } else { *known.name == *name }
+        })
+    }
+
+    pub fn entries(&self) -> usize {
+        self.shards.entries()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.shards.bytes()
+    }
+}
+
+/// The least original TTL that signatures give; RFC 4035 section 5.3.3 takes it as a bound.
+fn original_ttl(set: &RRset) -> u32 {
+    let own: &[_] = if set.rtype == rtype::RRSIG { &set.rdatas } else { &[] };
+    let signatures = set.signatures.iter().chain(own);
+    signatures.filter_map(|rdata| u32_at(rdata, ORIGINAL_TTL_AT).ok()).min().unwrap_or(u32::MAX)
+}
