@@ -8,4 +8,6 @@ mod border;
 pub mod cache;
 pub mod clock;
 pub mod counters;
+pub mod exchange;
+pub mod sys;
 pub mod wire;

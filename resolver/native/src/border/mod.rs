@@ -2,6 +2,7 @@
 
 mod caches;
 mod counters;
+mod net;
 mod wire;
 
 use pyo3::exceptions::PyValueError;
@@ -13,7 +14,8 @@ use pyo3::types::PyType;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
     caches::register(module)?;
-    counters::register(module)
+    counters::register(module)?;
+    net::register(module)
 }
 
 /// `resolver.errors.BadMessage`.

@@ -1,0 +1,261 @@
+//! One worker of the door: a loop around epoll that owns its sockets, channels and deadlines.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::tcp::Channel;
+use super::timers::Timers;
+use super::udp::Datagram;
+use super::{Ask, Failure, Inbox, Outcome, Settings, Shared};
+use crate::counters::Area;
+use crate::sys::poll::{Event, Poll, READ};
+use crate::sys::random::Random;
+use crate::sys::slab::{Key, Slab};
+use crate::wire::ask;
+use crate::wire::message::Message;
+
+/// Key of the inbox's bell; keys of slabs have their top bit clear.
+const INBOX: u64 = u64::MAX;
+
+/// Set in the keys of channels, so that they differ from those of datagrams.
+pub const CHANNEL: u64 = 1 << 63;
+
+/// The largest datagram, and a good piece of a stream.
+pub const SCRATCH: usize = 65_536;
+
+/// What a deadline is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    Datagram(Key),
+    Question(Key, u16),
+    Idle(Key),
+}
+
+/// A question that waits for its reply.
+pub struct Waiting {
+    pub ticket: u64,
+    pub slot: u32,
+    pub query: Vec<u8>,
+    pub exact_case: bool,
+    /// When the ask came.
+    pub asked: Instant,
+    /// When the kernel had all of it.
+    pub sent: Instant,
+    pub deadline: Instant,
+}
+
+impl Waiting {
+    /// The outcome when it fails now.
+    pub fn fail(&self, failure: Failure) -> Outcome {
+        Outcome { ticket: self.ticket, result: Err(failure), rtt: self.asked.elapsed(), octets: 0 }
+    }
+
+    /// The outcome of a message that arrived for it.
+    pub fn finish(
+        &self,
+        result: Result<Box<Message>, Failure>,
+        octets: usize,
+        now: Instant,
+    ) -> Outcome {
+        Outcome { ticket: self.ticket, result, rtt: now.duration_since(self.sent), octets }
+    }
+}
+
+pub struct Worker {
+    pub settings: Settings,
+    inbox: Arc<Inbox>,
+    shared: Arc<Shared>,
+    pub books: Area,
+    /// Sockets of all kinds that this worker may hold.
+    pub sockets_max: usize,
+    pub poll: Poll,
+    pub random: Random,
+    pub scratch: Box<[u8]>,
+    pub datagrams: Slab<Datagram>,
+    /// Sockets whose exchange has ended, oldest first, with the time to close them.
+    pub lingering: VecDeque<(Instant, Key)>,
+    pub channels: Slab<Channel>,
+    pub by_server: HashMap<IpAddr, Vec<Key>>,
+    pub timers: Timers<Due>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Worker {
+    pub fn new(
+        settings: Settings,
+        inbox: Arc<Inbox>,
+        shared: Arc<Shared>,
+        books: Area,
+        sockets_max: usize,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        poll.add(&inbox.bell.as_raw_fd(), READ, INBOX)?;
+        Ok(Self {
+            settings,
+            inbox,
+            shared,
+            books,
+            sockets_max,
+            poll,
+            random: Random::default(),
+            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            datagrams: Slab::default(),
+            lingering: VecDeque::new(),
+            channels: Slab::default(),
+            by_server: HashMap::new(),
+            timers: Timers::default(),
+            outcomes: Vec::new(),
+        })
+    }
+
+    /// Serve until the door is closed.
+    pub fn run(mut self) {
+        let mut events = Vec::new();
+        loop {
+            let wait = self
+                .next_deadline()
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            self.poll.wait(wait, &mut events).expect("epoll works");
+            let mut open = true;
+            for event in &events {
+                open &= self.dispatch(*event);
+            }
+            self.expire();
+            self.publish();
+            if !open {
+                break;
+            }
+        }
+        self.fail_everything();
+        self.publish();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let lingering = self.lingering.front().map(|(deadline, _)| *deadline);
+        match (lingering, self.timers.next()) {
+            (Some(first), Some(second)) => Some(first.min(second)),
+            (first, second) => first.or(second),
+        }
+    }
+
+    /// Handle one event; false when the door is closed.
+    fn dispatch(&mut self, event: Event) -> bool {
+        if event.key == INBOX {
+            let Some(asks) = self.inbox.take() else {
+                return false;
+            };
+            for ask in asks {
+                self.start(ask);
+            }
+        } else if event.key & CHANNEL != 0 {
+            self.channel_ready(event.key & !CHANNEL, event.mask);
+        } else {
+            self.datagram_ready(event.key);
+        }
+        true
+    }
+
+    fn start(&mut self, ask: Ask) {
+        if ask.tcp {
+            self.send_on_channel(&ask);
+        } else {
+            self.send_datagram(&ask);
+        }
+    }
+
+    /// The message of an ask, with a fresh random ID and letter case (RFC 5452 section 9.2,
+    /// draft-vixie-dnsext-dns0x20).
+    pub fn query(&mut self, ask: &Ask) -> Vec<u8> {
+        let id = self.random.u16();
+        let mut case = [0; ask::CASE_OCTETS];
+        if ask.randomise_case {
+            self.random.fill(&mut case);
+        }
+        let mut query = [0; ask::QUERY_MAX];
+        let case = ask.randomise_case.then_some(&case);
+        let length = ask::build_query(&ask.name, ask.rtype, id, ask.edns, case, &mut query);
+        query[..length].to_vec()
+    }
+
+    /// Queue the end of an exchange for Python.
+    pub fn end(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
+    }
+
+    /// Hand this turn's outcomes over: one lock and at most one ring for all of them.
+    fn publish(&mut self) {
+        if !self.outcomes.is_empty() {
+            self.shared.in_flight.fetch_sub(self.outcomes.len(), Ordering::Relaxed);
+            self.shared.outbox.push_all(self.outcomes.drain(..));
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = Instant::now();
+        while let Some((deadline, due)) = self.timers.pop_due(now) {
+            match due {
+                Due::Datagram(key) => self.datagram_timeout(key),
+                Due::Question(key, id) => self.question_timeout(key, id, deadline),
+                Due::Idle(key) => self.channel_idle(key, now),
+            }
+        }
+        while self.lingering.front().is_some_and(|(deadline, _)| *deadline <= now) {
+            self.close_oldest_lingering();
+        }
+        let (datagrams, channels) = (&self.datagrams, &self.channels);
+        self.timers.sweep(|deadline, due| match due {
+            Due::Datagram(key) => datagrams.get(key).is_some_and(Datagram::waits),
+            Due::Question(key, id) => {
+                channels.get(key).is_some_and(|channel| channel.awaits(id, deadline))
+            }
+            Due::Idle(key) => channels.get(key).is_some(),
+        });
+    }
+
+    /// Sockets are bounded: close the oldest lingering one if need be. False when all are in use.
+    pub fn make_room(&mut self) -> bool {
+        while self.datagrams.len() + self.channels.len() >= self.sockets_max {
+            if !self.close_oldest_lingering() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Open a socket; when the process has none left, once more after closing a lingering one.
+    pub fn open_socket<T>(&mut self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match open() {
+            Err(error)
+                if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+                    && self.close_oldest_lingering() =>
+            {
+                open()
+            }
+            result => result,
+        }
+    }
+
+    fn close_oldest_lingering(&mut self) -> bool {
+        let Some((_, key)) = self.lingering.pop_front() else {
+            return false;
+        };
+        self.datagrams.remove(key);
+        true
+    }
+
+    fn fail_everything(&mut self) {
+        for key in self.datagrams.keys() {
+            if let Some(waiting) = self.datagrams.remove(key).and_then(Datagram::into_waiting) {
+                self.end(waiting.fail(Failure::Closed));
+            }
+        }
+        for key in self.channels.keys() {
+            self.close_channel(key, Failure::Closed);
+        }
+    }
+}
