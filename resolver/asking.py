@@ -1,0 +1,276 @@
+"""One question to one zone: servers are asked in turn until one gives a usable reply.
+
+The wait for a reply is shorter than the life of the exchange: when the wait is over the next
+server (or the next try) is asked, and a late reply is still taken. Truncated replies and replies
+with the wrong letter case are asked for again over TCP (RFC 7766 section 5), a server that does
+not know EDNS is asked without it (RFC 6891 section 7).
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from resolver import limits
+from resolver.contest import Candidate, Contest, Step
+from resolver.delegation import Delegation
+from resolver.model import (
+    Ask,
+    Failure,
+    Message,
+    Outcome,
+    Purpose,
+    Question,
+    Rcode,
+    Transport,
+    Type,
+)
+from resolver.names import Name
+from resolver.response import Broken, Lame, Meaning, classify
+from resolver.scrub import scrub
+from resolver.task import Task
+from resolver.wishes import (
+    Arrived,
+    Await,
+    AwaitProbe,
+    Elapsed,
+    LookUpAll,
+    News,
+    Probe,
+    Tried,
+    Wish,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A usable reply: what it means, the scrubbed message, and who sent it."""
+
+    meaning: Meaning
+    message: Message
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """No server gave a usable reply. ``spoke``: at least one said something."""
+
+    spoke: bool
+
+
+def ask_zone(
+    task: Task, cut: Delegation, question: Question
+) -> Generator[Wish, News, Reply | Unanswered]:
+    """Ask the servers of ``cut`` until one of them answers ``question``."""
+    return (yield from _Asking(task, cut, question).run())
+
+
+class _Asking:
+    """The state of one :func:`ask_zone`."""
+
+    def __init__(self, task: Task, cut: Delegation, question: Question) -> None:
+        self.task = task
+        self.cut = cut
+        self.question = question
+        self.contest = Contest(task.core, cut, task.now)
+        self.spoke = False
+        self.glue_doubted = False
+        self.sent: list[Tried] = []
+
+    def run(self) -> Generator[Wish, News, Reply | Unanswered]:
+        while True:
+            while self.task.has_news():
+                # What came while addresses or probes were awaited is heard before anyone else
+                # is asked.
+                if reply := (yield from self._hear((yield Await(None, self.task.now)))):
+                    return reply
+            self._want_probes(self.contest.held())
+            step = self.contest.next(self.task.now)
+            if isinstance(step, Candidate):
+                reply = yield from self._try(step, Transport.UDP)
+            elif step is Step.WAIT:
+                until = self.contest.wake_at(limits.EXCHANGE_SECONDS, self.task.now)
+                reply = yield from self._hear((yield Await(None, until)))
+            elif step is Step.RESOLVE:
+                yield from self._look_up(self.contest.unresolved(self.task.now))
+                self.contest.resolved(self.task.now)
+                continue
+            elif step is Step.PROBE:
+                if not (yield from self._await_probes()):
+                    return Unanswered(self.spoke)
+                continue
+            elif names := self._doubtful_glue():
+                yield from self._look_up(names)
+                self.contest.gather(self.task.now)
+                continue
+            else:
+                return Unanswered(self.spoke)
+            if reply is not None:
+                return reply
+
+    def _try(
+        self, candidate: Candidate, transport: Transport, edns: bool | None = None
+    ) -> Generator[Wish, News, Reply | None]:
+        """Send one try and hear the first news after it."""
+        task, contest = self.task, self.contest
+        server = task.core.servers.get(candidate.address)
+        stream = transport is Transport.TCP
+        wait = limits.TCP_SECONDS if stream else server.wait(candidate.tries)
+        ask = Ask(
+            candidate.address,
+            self.question,
+            task.core.policy.label(candidate.address, task.purpose, contest.domestic_known),
+            limits.TCP_SECONDS if stream else limits.EXCHANGE_SECONDS,
+            transport,
+            server.no_edns_until <= task.now if edns is None else edns,
+            task.core.settings.randomise_case,
+        )
+        needless = contest.is_needless(candidate, task.now)
+        tried = Tried(ask, self.cut.zone, candidate.name, candidate.tier, needless)
+        candidate.tries += 1
+        candidate.waiting += 1
+        self.sent.append(tried)
+        until = contest.wake_at(wait, task.now)
+        news = yield Await(tried, until)
+        if isinstance(news, Elapsed):
+            server.silent(task.now)
+            return None
+        return (yield from self._hear(news))
+
+    def _hear(self, news: News) -> Generator[Wish, News, Reply | None]:
+        """Take in news of an exchange; may send again at once (TCP, no EDNS)."""
+        if not isinstance(news, Arrived):
+            return None
+        tried, outcome = news.tried, news.outcome
+        if not any(tried is mine for mine in self.sent):
+            tried.outcome, tried.rtt = "late", outcome.rtt  # of an earlier step of this resolution
+            return None
+        candidate = self.contest.candidates[tried.ask.address]
+        candidate.waiting -= 1
+        again = self._again(tried, outcome)
+        if again is not None:
+            told, transport, edns = again
+            tried.outcome, tried.rtt = told, outcome.rtt
+            self.spoke = True
+            if candidate.tries > limits.TRIES_PER_SERVER + 1:
+                candidate.failed = True
+                return None
+            return (yield from self._try(candidate, transport, edns))
+        if outcome.message is None:
+            self._failed(candidate, tried, outcome)
+            return None
+        self.spoke = True
+        message = scrub(outcome.message, self.cut.zone)
+        meaning = classify(message, self.cut.zone, self.question)
+        tried.outcome, tried.rtt = _told(meaning), outcome.rtt
+        if isinstance(meaning, Lame | Broken):
+            candidate.failed = True
+            if isinstance(meaning, Lame):
+                self.task.core.servers.set_lame(candidate.address, self.cut.zone, self.task.now)
+            return None
+        return Reply(meaning, message, candidate)
+
+    def _again(self, tried: Tried, outcome: Outcome) -> tuple[str, Transport, bool | None] | None:
+        """Whether the same server is to be asked at once in another way: how it is told in the
+        trail, over what, with EDNS or not."""
+        udp = tried.ask.transport is Transport.UDP
+        if outcome.failure is Failure.CASE and udp:
+            return "case", Transport.TCP, None
+        message = outcome.message
+        if message is None:
+            return None
+        if tried.ask.edns and message.edns is None and message.rcode in _NO_EDNS:
+            server = self.task.core.servers.get(tried.ask.address)
+            server.no_edns_until = self.task.now + limits.NO_EDNS_SECONDS
+            return "no_edns", tried.ask.transport, False
+        if message.truncated and udp:
+            return "truncated", Transport.TCP, None
+        return None
+
+    def _failed(self, candidate: Candidate, tried: Tried, outcome: Outcome) -> None:
+        assert outcome.failure is not None
+        tried.outcome, tried.rtt = outcome.failure.value, outcome.rtt
+        if outcome.failure is Failure.TIMEOUT:
+            if tried.ask.transport is Transport.TCP:
+                candidate.failed = True
+            return
+        if outcome.failure is Failure.CLOSED and not candidate.spent:
+            return
+        candidate.failed = True
+        if outcome.failure is Failure.UNREACHABLE:
+            self.task.core.servers.get(candidate.address).silent(self.task.now)
+
+    def _look_up(self, names: tuple[Name, ...]) -> Generator[Wish, News, None]:
+        """Look up the addresses of name servers and remember them for the cut."""
+        settings = self.task.core.settings
+        types = [t for t, on in ((Type.A, settings.ipv4), (Type.AAAA, settings.ipv6)) if on]
+        questions = tuple(Question(name, rtype) for name in names for rtype in types)
+        news = yield LookUpAll(questions, Purpose.NAMESERVER_ADDRESS)
+        results = getattr(news, "results", ())
+        for question, result in zip(questions, results, strict=False):
+            if result is None:
+                continue
+            # An NS target must not be an alias (RFC 2181 section 10.3): only records at the
+            # name itself count.
+            records = [
+                r for r in result.answer if r.name == question.name and r.rtype == question.rtype
+            ]
+            found = tuple(rdata for r in records for rdata in r.rdatas)
+            life = max([limits.ADDRESS_SECONDS_MIN, *(r.ttl for r in records)])
+            self.cut.looked_up(question.name, self.task.core.usable(found), self.task.now + life)
+
+    def _doubtful_glue(self) -> tuple[Name, ...]:
+        """When all servers have failed: names known by glue alone, whose own zone may say other
+        addresses. Looked at once."""
+        if self.glue_doubted:
+            return ()
+        self.glue_doubted = True
+        now, records = self.task.now, self.task.core.records
+        return tuple(
+            name
+            for name in self.cut.names()
+            if not self.cut.is_resolved(name, now)
+            and not any(records.get(name, t, now) for t in (Type.A, Type.AAAA))
+        )[: limits.GLUELESS_PER_STEP]
+
+    def _want_probes(self, held: list[Candidate]) -> None:
+        for candidate in held:
+            if self.task.core.servers.get(candidate.address).probe_due(self.task.now):
+                label = self.task.core.policy.label(
+                    candidate.address, Purpose.VERIFICATION, self.contest.domestic_known
+                )
+                self.task.probe(
+                    Probe(self.cut.zone, candidate.name, candidate.address, label, candidate.tier)
+                )
+
+    def _await_probes(self) -> Generator[Wish, News, bool]:
+        """Only held-down servers are left: wait for a probe that is under way or due now.
+
+        Returns whether it is worth looking again.
+        """
+        held = self.contest.held_all()
+        first = min(c.tier for c in held)
+        held = [c for c in held if c.tier == first]
+        self._want_probes(held)
+        servers = self.task.core.servers
+        probing = tuple(c.address for c in held if servers.get(c.address).probing)
+        if not probing:
+            return False
+        yield AwaitProbe(probing, self.task.now + limits.EXCHANGE_SECONDS)
+        for candidate in held:
+            if servers.get(candidate.address).held and not servers.get(candidate.address).probing:
+                candidate.failed = True
+        return True
+
+
+_NO_EDNS = (Rcode.FORMERR, Rcode.NOTIMP, Rcode.BADVERS)
+
+
+def _told(meaning: Meaning) -> str:
+    """The meaning in one word, for the trail."""
+    match meaning:
+        case Lame(kind) | Broken(kind):
+            return kind
+        case _:
+            nxdomain = getattr(meaning, "nxdomain", None)
+            if nxdomain is not None:
+                return "nxdomain" if nxdomain else "nodata"
+            return type(meaning).__name__.lower()

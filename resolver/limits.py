@@ -1,0 +1,138 @@
+"""Every bound of the resolver, each with its reason.
+
+Times are seconds, sizes octets unless the name says otherwise. Native takes its bounds from here
+as arguments.
+"""
+
+from typing import Final
+
+# --- One lookup -------------------------------------------------------------------------------
+
+EXCHANGES_PER_LOOKUP: Final = 100
+"""A cold lookup through four zones with nested name-server addresses needs about 30; a hundred
+leaves room for loss and ends amplification (NXNSAttack) early."""
+
+SUBLOOKUPS_PER_LOOKUP: Final = 48
+"""Address lookups of name servers, A and AAAA each: a set of 13 names in full, and some below."""
+
+DEPTH_MAX: Final = 8
+"""Sub-lookups of sub-lookups: honest chains of name-server names are 2 or 3 deep."""
+
+ALIASES_MAX: Final = 16
+"""CNAME and DNAME links followed for one question; the longest seen in the wild are about 10."""
+
+REFERRALS_MAX: Final = 40
+"""Steps down for one name: a name has at most 127 labels, ip6.arpa names 34; cuts are fewer."""
+
+LOOKUP_SECONDS: Final = 10.0
+"""No client waits longer: stub resolvers give up after 2 to 3 tries of 5 seconds."""
+
+# --- Servers of one zone ----------------------------------------------------------------------
+
+TRIES_PER_SERVER: Final = 3
+"""Unanswered tries after which a server has failed in a lookup: at 10 % loss each way a live
+server looks dead once in 150 lookups."""
+
+WAIT_FIRST: Final = 0.4
+"""Wait for a server of unknown speed before the next try: above the RTT of most of the world."""
+
+WAIT_MIN: Final = 0.2
+"""Least wait: a busy machine or a full queue costs tens of milliseconds, and a second question
+sent too early is a needless exchange."""
+
+WAIT_MAX: Final = 2.0
+"""Greatest wait before another server is tried; slower answers are still taken when they come."""
+
+EXCHANGE_SECONDS: Final = 3.0
+"""Life of one exchange in the door. Replies later than the wait and within this are used."""
+
+TCP_SECONDS: Final = 4.0
+"""Life of one exchange over a stream: handshake and answer."""
+
+SERVER_NAMES_MAX: Final = 20
+"""Name servers of one zone that are looked at; 13 is the usual most."""
+
+ADDRESSES_PER_ZONE: Final = 64
+"""Addresses of one zone that are considered; more would only serve an attacker."""
+
+GLUELESS_PER_STEP: Final = 13
+"""Names without addresses that one visit to a zone may look up, A and AAAA each."""
+
+# --- What is remembered of servers --------------------------------------------------------------
+
+SERVERS_MAX: Final = 65_536
+"""Addresses with a remembered RTT: about 300 octets each, 20 MB when full."""
+
+LAME_MAX: Final = 65_536
+"""Remembered (server, zone) pairs that are lame."""
+
+LAME_SECONDS: Final = 300.0
+"""How long a lame server is left out for its zone; an operator repairs it in minutes at best."""
+
+STRIKES_TO_HOLD: Final = 4
+"""Unanswered tries in a row, over all lookups, before a server is held down: one more than a
+single lookup makes, so that one unlucky lookup does not."""
+
+PROBE_FIRST: Final = 1.0
+"""First probe of a held-down server: most outages that recover do so at once."""
+
+PROBE_MAX: Final = 60.0
+"""Greatest gap between probes: a server that is back is found within a minute."""
+
+NO_EDNS_SECONDS: Final = 900.0
+"""How long a server that rejected EDNS is asked without it."""
+
+EXPLORE_ONE_IN: Final = 20
+"""Within a tier, one choice in twenty is at random, so that every server's RTT stays known."""
+
+# --- What is remembered of zones ----------------------------------------------------------------
+
+DELEGATIONS_MAX: Final = 100_000
+"""Zone cuts in memory: about 1.5 kB each."""
+
+DELEGATION_SECONDS_MAX: Final = 86_400
+"""A delegation is asked for again at least once a day."""
+
+DELEGATION_SECONDS_MIN: Final = 10
+"""A referral with a TTL of 0 is good for the lookup under way and its neighbours."""
+
+ADDRESS_SECONDS_MIN: Final = 30
+"""Name-server addresses with a smaller TTL are remembered this long for their cut, or a zone with
+TTL 0 on its name servers would cost address lookups on every step."""
+
+ROOT_RETRY_SECONDS: Final = 10.0
+"""After failed priming the hints serve this long before the next try (RFC 9609 section 3.1)."""
+
+FAILURES_MAX: Final = 65_536
+"""Remembered failed questions (RFC 9520)."""
+
+FAILURE_SECONDS_FIRST: Final = 1.0
+"""First life of a cached failure: the least that RFC 9520 section 3.2 allows."""
+
+FAILURE_SECONDS_MAX: Final = 60.0
+"""Greatest life, reached by doubling; the RFC allows 300."""
+
+NEGATIVE_SECONDS_MAX: Final = 10_800
+"""Negative answers live three hours at most (RFC 2308 section 5)."""
+
+TTL_MAX: Final = 86_400
+"""Positive records live a day at most (RFC 8767 section 4 suggests a cap of days to weeks)."""
+
+# --- QNAME minimisation (RFC 9156 section 2.3) ---------------------------------------------------
+
+MINIMISE_COUNT_MAX: Final = 10
+"""MAX_MINIMISE_COUNT of the RFC."""
+
+MINIMISE_ONE_LABEL: Final = 4
+"""MINIMISE_ONE_LAB of the RFC: the first steps show one more label each."""
+
+# --- The scheduler --------------------------------------------------------------------------------
+
+RESOLUTIONS_MAX: Final = 20_000
+"""Resolutions under way: about 5 kB each, 100 MB when full; past it a lookup ends as SERVFAIL."""
+
+WAITERS_MAX: Final = 1_000
+"""Lookups and resolutions that wait for one resolution; past it a lookup ends as SERVFAIL."""
+
+PAYERS_WALK_MAX: Final = 2_000
+"""Nodes looked at when the payers of shared work are collected, or a cycle is looked for."""

@@ -1,0 +1,194 @@
+"""What a reply means for the question that was asked of a zone's server.
+
+RFC 1034 section 5.3.3, RFC 2308 section 2 (the shapes of negative answers), RFC 6672 (DNAME).
+Expects a message that :mod:`resolver.scrub` has cut down to the zone. Upstream misbehaviour is a
+value here, never an exception.
+
+Limitations: a reply without AA is taken only when it is a referral.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from resolver import limits
+from resolver.model import Message, Question, Rcode, RRset, Type
+from resolver.names import Name, from_wire, is_subdomain, replace_suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Positive:
+    """Records of the type asked for, after ``chain`` (aliases within the zone, in order)."""
+
+    chain: tuple[RRset, ...]
+    records: tuple[RRset, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The chain leads to ``target``, which must be asked for elsewhere or again."""
+
+    chain: tuple[RRset, ...]
+    target: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """NODATA or NXDOMAIN for ``name`` (the end of ``chain``). ``soa`` is ``None`` when the reply
+    had none: then it is not cached (RFC 2308 section 5)."""
+
+    chain: tuple[RRset, ...]
+    name: Name
+    nxdomain: bool
+    soa: RRset | None
+    proofs: tuple[RRset, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """A cut strictly below the zone asked, at or above the name."""
+
+    ns: RRset
+    ds: RRset | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lame:
+    """The server does not serve the zone."""
+
+    kind: Literal["lame", "upward", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The server cannot answer this question: its rcode in words, or what is wrong."""
+
+    kind: str
+
+
+Meaning = Positive | Alias | Negative | Referral | Lame | Broken
+
+_RCODES = {
+    Rcode.FORMERR: "formerr",
+    Rcode.SERVFAIL: "servfail",
+    Rcode.NOTIMP: "notimp",
+    Rcode.BADVERS: "badvers",
+}
+YXDOMAIN = 6
+
+
+def classify(message: Message, zone: Name, question: Question) -> Meaning:
+    """The meaning of a scrubbed reply from a server of ``zone``."""
+    if message.rcode == Rcode.REFUSED:
+        return Lame("refused")
+    if message.rcode == YXDOMAIN and message.answer:
+        return Broken("yxdomain")
+    if message.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN):
+        return Broken(
+            _RCODES.get(Rcode(message.rcode), "rcode")
+            if message.rcode in _RCODES
+            else f"rcode{message.rcode}"
+        )
+    chain, name = _chain(message.answer, question)
+    if any(link.name == name for link in chain):
+        return Alias(chain, name)  # a loop; the resolution sees it and ends
+    records = _records(message.answer, name, question.rtype)
+    if (chain or records) and not message.authoritative:
+        return Lame("lame")
+    if records:
+        return Positive(chain, records)
+    if not chain and (referral := _referral(message, zone, question.name)):
+        return referral
+    negative = _negative(message, zone, chain, name)
+    if chain and (not isinstance(negative, Negative) or negative.soa is None):
+        return Alias(chain, name)
+    return negative
+
+
+def _chain(answer: tuple[RRset, ...], question: Question) -> tuple[tuple[RRset, ...], Name]:
+    """Aliases from the question's name onward, and the name where they end."""
+    name = question.name
+    if question.rtype in (Type.CNAME, Type.ANY):
+        return (), name
+    chain: list[RRset] = []
+    for _ in range(limits.ALIASES_MAX):
+        link = _alias_at(answer, name, question.rtype)
+        if link is None:
+            break
+        found, target = link
+        if target is None:
+            break
+        chain.extend(found)
+        name = target
+        if any(link.name == name for link in chain):
+            break
+    return tuple(chain), name
+
+
+def _alias_at(
+    answer: tuple[RRset, ...], name: Name, rtype: int
+) -> tuple[tuple[RRset, ...], Name | None] | None:
+    if any(rrset.name == name and rrset.rtype == rtype for rrset in answer):
+        return None
+    for rrset in answer:
+        if rrset.rtype == Type.DNAME and rrset.name != name and is_subdomain(name, rrset.name):
+            cname = synthesise(rrset, name)
+            return ((rrset, cname), from_wire(cname.rdatas[0])) if cname else ((), None)
+    for rrset in answer:
+        if rrset.rtype == Type.CNAME and rrset.name == name:
+            return (rrset,), from_wire(rrset.rdatas[0])
+    return None
+
+
+def synthesise(dname: RRset, name: Name) -> RRset | None:
+    """The CNAME that a DNAME stands for at ``name`` (RFC 6672 section 3.1), with its TTL.
+
+    ``None`` when the target would be over 255 octets (YXDOMAIN).
+    """
+    target = replace_suffix(name, dname.name, Name(dname.rdatas[0]))
+    if target is None:
+        return None
+    return RRset(name, Type.CNAME, dname.ttl, (bytes(target),))
+
+
+def _records(answer: tuple[RRset, ...], name: Name, rtype: int) -> tuple[RRset, ...]:
+    if rtype == Type.ANY:
+        return tuple(rrset for rrset in answer if rrset.name == name)
+    return tuple(rrset for rrset in answer if rrset.name == name and rrset.rtype == rtype)
+
+
+def _referral(message: Message, zone: Name, name: Name) -> Referral | Lame | None:
+    if message.rcode != Rcode.NOERROR or any(r.rtype == Type.SOA for r in message.authority):
+        return None
+    below = [
+        rrset
+        for rrset in message.authority
+        if rrset.rtype == Type.NS and rrset.name != zone and is_subdomain(name, rrset.name)
+    ]
+    if len(below) != 1:
+        return None
+    ns = below[0]
+    ds = [r for r in message.authority if r.rtype == Type.DS and r.name == ns.name]
+    return Referral(ns, ds[0] if ds else None)
+
+
+def _negative(
+    message: Message, zone: Name, chain: tuple[RRset, ...], name: Name
+) -> Negative | Lame:
+    nxdomain = message.rcode == Rcode.NXDOMAIN
+    for soa in message.authority:
+        if soa.rtype == Type.SOA and is_subdomain(name, soa.name):
+            if not message.authoritative:
+                return Lame("lame")
+            capped = replace(soa, ttl=negative_ttl(soa))
+            proofs = tuple(r for r in message.authority if r.rtype in (Type.NSEC, Type.NSEC3))
+            return Negative(chain, name, nxdomain, capped, proofs)
+    if not message.authoritative:
+        upward = any(r.rtype == Type.NS and r.name == zone for r in message.authority)
+        return Lame("upward" if upward else "lame")
+    return Negative(chain, name, nxdomain, None, ())
+
+
+def negative_ttl(soa: RRset) -> int:
+    """Least of the SOA's TTL and its MINIMUM field (RFC 2308 section 5), capped."""
+    minimum = int.from_bytes(soa.rdatas[0][-4:], "big")
+    return min(soa.ttl, minimum, limits.NEGATIVE_SECONDS_MAX)

@@ -1,0 +1,388 @@
+"""Steps all resolutions: grants their wishes, joins equal questions, keeps quotas and deadlines.
+
+Pure: time comes in as ``now``, exchanges go out as a batch and come back through
+:meth:`Scheduler.deliver`. A lookup is a client's question (or internal work without a client); a
+task is the resolution of one question, shared by all who wait for it. Each exchange of a task is
+charged to every lookup that waits for it, directly or not; a task ends early when none of them
+has quota or time left. RFC 9520 (failures are cached), RFC 5452 section 5 (equal questions are
+asked once).
+"""
+
+import heapq
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from resolver import limits
+from resolver.core import Core
+from resolver.iterate import resolve
+from resolver.model import (
+    Address,
+    Ask,
+    Books,
+    Ede,
+    Outcome,
+    Purpose,
+    Question,
+    Rcode,
+    Reason,
+    Result,
+    Transport,
+    Type,
+    Verdict,
+)
+from resolver.task import Task, probing
+from resolver.wishes import Arrived, Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
+
+Done = Callable[[Result, Books], None]
+Internal = Callable[[Question, Purpose, Result, Books], None]
+
+
+@dataclass(slots=True, eq=False)
+class Lookup:
+    """One client's question, or internal work; what is left of its quota."""
+
+    deadline: float
+    done: Done
+    exchanges_left: int = limits.EXCHANGES_PER_LOOKUP
+    sublookups_left: int = limits.SUBLOOKUPS_PER_LOOKUP
+    over: bool = False
+
+
+class Scheduler:
+    """All resolutions under way. Not thread-safe: one driver owns it."""
+
+    def __init__(self, core: Core, internal: Internal | None = None) -> None:
+        self.core = core
+        self.now = 0.0
+        self.needless = 0
+        self._internal = internal
+        self._tasks: dict[Question, Task] = {}
+        self._probes: dict[Address, Task] = {}
+        self._tickets = 0
+        self._asks: dict[int, tuple[Ask, list[tuple[Task, Tried]]]] = {}
+        self._flying: dict[tuple[Address, Question, Transport, bool], int] = {}
+        self._ready: deque[Task] = deque()
+        self._timers: list[tuple[float, int, Task]] = []
+        self._timer_count = 0
+        self._deadlines: deque[tuple[Lookup, Task]] = deque()
+        self._failures: OrderedDict[Question, tuple[float, float]] = OrderedDict()
+        self._batch: list[tuple[int, Ask]] = []
+
+    def __len__(self) -> int:
+        """Resolutions under way, probes left out."""
+        return len(self._tasks)
+
+    def lookup(
+        self, question: Question, now: float, done: Done, purpose: Purpose = Purpose.ANSWER
+    ) -> None:
+        """Begin (or join) the resolution of a question; ``done`` is called once, from
+        :meth:`advance`, or at once when the resolver is full."""
+        self.now = now
+        task = self._task_for(question, purpose, depth=0)
+        if task is None:
+            done(_servfail(Ede.OTHER, "too many resolutions under way"), Books())
+            return
+        lookup = Lookup(now + limits.LOOKUP_SECONDS, done)
+        task.waiters.append(lookup)
+        self._deadlines.append((lookup, task))
+
+    def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
+        """The end of one exchange. Unknown tickets are our own fault."""
+        self.now = now
+        ask, hearers = self._asks.pop(ticket)
+        if self._flying.get(_flight(ask)) == ticket:
+            del self._flying[_flight(ask)]
+        server = self.core.servers.get(ask.address)
+        if outcome.message is not None and ask.transport is Transport.UDP:
+            server.replied(outcome.rtt)
+        elif outcome.message is not None:
+            server.alive()
+        for task, tried in hearers:
+            if task.over:
+                tried.outcome, tried.rtt = "late", outcome.rtt
+            else:
+                task.inbox.append(Arrived(tried, outcome))
+                self._wake(task)
+
+    def advance(self, now: float) -> list[tuple[int, Ask]]:
+        """Step everything that has news or whose time has come; the asks to send now."""
+        self.now = now
+        while self._deadlines and (
+            self._deadlines[0][0].over or self._deadlines[0][0].deadline <= now
+        ):
+            lookup, task = self._deadlines.popleft()
+            if not lookup.over:
+                self._drop(lookup, task, _servfail(Ede.NO_REACHABLE_AUTHORITY, "out of time"))
+        while self._timers and self._timers[0][0] <= now:
+            task = heapq.heappop(self._timers)[2]
+            if not task.over:
+                self._wake(task)
+        while self._ready:
+            task = self._ready.popleft()
+            task.is_ready = False
+            self._step(task)
+        batch, self._batch = self._batch, []
+        return batch
+
+    def next_deadline(self) -> float | None:
+        """When :meth:`advance` must be called at the latest, news or not."""
+        times = [self._timers[0][0]] if self._timers else []
+        if self._deadlines:
+            times.append(self._deadlines[0][0].deadline)
+        return min(times, default=None)
+
+    def flush_failures(self) -> None:
+        """Forget cached failures (operator's flush)."""
+        self._failures.clear()
+
+    # --- tasks ---------------------------------------------------------------------------------
+
+    def _task_for(self, question: Question, purpose: Purpose, depth: int) -> Task | None:
+        task = self._tasks.get(question)
+        if task is not None:
+            return task if len(task.waiters) < limits.WAITERS_MAX else None
+        if len(self._tasks) >= limits.RESOLUTIONS_MAX:
+            return None
+        task = Task(self, question, purpose, depth)
+        task.steps = resolve(task)
+        self._tasks[question] = task
+        self._wake(task)
+        return task
+
+    def _wake(self, task: Task) -> None:
+        if not task.is_ready:
+            task.is_ready = True
+            self._ready.append(task)
+
+    def _step(self, task: Task) -> None:
+        """Step one task until it must wait."""
+        if not task.begun:
+            task.begun = True
+            failed = None if task.is_probe else self._cached_failure(task.question)
+            if failed is not None:
+                self._finish(task, failed)
+                return
+            self._advance(task, None)
+        while not task.over and (news := task.news(self.now)) is not None:
+            self._advance(task, news)
+
+    def _advance(self, task: Task, news: News | None) -> None:
+        task.advance(news)
+        if task.result is not None:
+            self._finish(task, task.result)
+        elif task.wish is not None:
+            self._grant(task, task.wish)
+
+    def _grant(self, task: Task, wish: Wish) -> None:
+        match wish:
+            case Await(tried, until):
+                if tried is not None and not self._send(task, tried):
+                    return
+                self._set_timer(until, task)
+            case AwaitProbe(_, until):
+                self._set_timer(until, task)
+            case LookUpAll(questions, purpose):
+                self._look_up(task, questions, purpose)
+
+    def _set_timer(self, until: float, task: Task) -> None:
+        self._timer_count += 1
+        heapq.heappush(self._timers, (until, self._timer_count, task))
+
+    def _send(self, task: Task, tried: Tried) -> bool:
+        """Charge an exchange to all payers and put it into the batch; false when none can pay."""
+        if not task.is_probe and not self._charge(task):
+            return False
+        flight = _flight(tried.ask)
+        ticket = self._flying.get(flight, 0)
+        if ticket and all(hearer is not task for hearer, _ in self._asks[ticket][1]):
+            # Another task has just asked this server the same: hear its reply (RFC 5452 5.1).
+            tried.ask, tried.needless = self._asks[ticket][0], False
+        else:
+            self._tickets += 1
+            ticket = self._tickets
+            self.needless += tried.needless
+            self._asks[ticket] = (tried.ask, [])
+            self._flying[flight] = ticket
+            self._batch.append((ticket, tried.ask))
+        tried.ticket = ticket
+        task.spent[ticket] = tried
+        self._asks[ticket][1].append((task, tried))
+        return True
+
+    def _charge(self, task: Task) -> bool:
+        for lookup, holder in payers(task):
+            lookup.exchanges_left -= 1
+            if lookup.exchanges_left < 0 and not lookup.over:
+                self._drop(lookup, holder, _servfail(Ede.OTHER, "too much work for one lookup"))
+        return not task.over
+
+    def _look_up(self, task: Task, questions: tuple[Question, ...], purpose: Purpose) -> None:
+        task.pending = len(questions)
+        task.results = [None] * len(questions)
+        for at, question in enumerate(questions):
+            child = self._child(task, question, purpose)
+            if child is None:
+                task.pending -= 1
+            else:
+                child.waiters.append((task, at))
+                task.children.append(child)
+
+    def _child(self, task: Task, question: Question, purpose: Purpose) -> Task | None:
+        known = self._tasks.get(question)
+        if known is None and task.depth >= limits.DEPTH_MAX:
+            return None
+        if known is not None and (known is task or waits_above(task, known)):
+            return None
+        able = False
+        for lookup, _ in payers(task):
+            lookup.sublookups_left -= 1
+            able |= lookup.sublookups_left >= 0
+        if not able:
+            return None
+        return self._task_for(question, purpose, task.depth + 1)
+
+    # --- ends ----------------------------------------------------------------------------------
+
+    def _finish(self, task: Task, result: Result) -> None:
+        """A task has its result: tell all who wait."""
+        self._remove(task)
+        if not task.is_probe:
+            self._remember(task.question, result)
+        for waiter in task.waiters:
+            if isinstance(waiter, Lookup):
+                if not waiter.over:
+                    waiter.over = True
+                    waiter.done(result, books(task))
+            else:
+                parent, at = waiter
+                parent.spent.update(task.spent)
+                parent.results[at] = result
+                parent.pending -= 1
+                if parent.pending == 0 and not parent.over:
+                    parent.children.clear()
+                    self._wake(parent)
+        task.waiters.clear()
+
+    def _drop(self, lookup: Lookup, task: Task, result: Result) -> None:
+        """A lookup ends without its task; a task that nobody waits for any more is given up."""
+        lookup.over = True
+        task.waiters.remove(lookup)
+        lookup.done(result, books(task))
+        if not task.waiters:
+            self._remember(task.question, result)
+            self._give_up(task)
+
+    def _give_up(self, task: Task) -> None:
+        self._remove(task)
+        for child in task.children:
+            child.waiters = [w for w in child.waiters if isinstance(w, Lookup) or w[0] is not task]
+            if not child.waiters and not child.over:
+                self._give_up(child)
+        task.children.clear()
+
+    def _remove(self, task: Task) -> None:
+        task.over = True
+        if task.is_probe:
+            return
+        task.close()
+        if self._tasks.get(task.question) is task:
+            del self._tasks[task.question]
+
+    def _remember(self, question: Question, result: Result) -> None:
+        """Cache a failure, for twice as long as the last time (RFC 9520 section 3.2)."""
+        if result.rcode != Rcode.SERVFAIL:
+            self._failures.pop(question, None)
+            return
+        until, gap = self._failures.get(question, (0.0, 0.0))
+        if self.now < until:
+            return
+        if self.now > until + limits.FAILURE_SECONDS_MAX:
+            gap = 0.0
+        gap = min(gap * 2, limits.FAILURE_SECONDS_MAX) if gap else limits.FAILURE_SECONDS_FIRST
+        self._failures[question] = (self.now + gap, gap)
+        self._failures.move_to_end(question)
+        if len(self._failures) > limits.FAILURES_MAX:
+            self._failures.popitem(last=False)
+
+    def _cached_failure(self, question: Question) -> Result | None:
+        entry = self._failures.get(question)
+        if entry is None or self.now >= entry[0]:
+            return None
+        return _servfail(Ede.CACHED_ERROR, "this question failed a moment ago")
+
+    # --- probes --------------------------------------------------------------------------------
+
+    def probe(self, wish: Probe) -> None:
+        """Probe a held-down server in the background, one probe at a time."""
+        server = self.core.servers.get(wish.address)
+        server.probe_started()
+        task = Task(self, Question(wish.zone, Type.SOA), wish.label.purpose, 0)
+        task.is_probe = True
+        task.steps = probing(task, wish, edns=server.no_edns_until <= self.now)
+        self._probes[wish.address] = task
+        task.waiters.append(Lookup(float("inf"), lambda r, b: self._probed(wish, r, b)))
+        self._wake(task)
+
+    def _probed(self, wish: Probe, result: Result, spent: Books) -> None:
+        del self._probes[wish.address]
+        alive = result.rcode == Rcode.NOERROR
+        self.core.servers.get(wish.address).probe_ended(alive, self.now)
+        if self._internal is not None:
+            self._internal(Question(wish.zone, Type.SOA), wish.label.purpose, result, spent)
+        for task in self._tasks.values():
+            if isinstance(task.wish, AwaitProbe) and wish.address in task.wish.addresses:
+                task.probed = Probed(wish.address)
+                self._wake(task)
+
+
+def _flight(ask: Ask) -> tuple[Address, Question, Transport, bool]:
+    return ask.address, ask.question, ask.transport, ask.edns
+
+
+def payers(task: Task) -> list[tuple[Lookup, Task]]:
+    """Every lookup that waits for a task, directly or through others, with what it waits at."""
+    found: list[tuple[Lookup, Task]] = []
+    seen = {id(task)}
+    queue = [task]
+    while queue and len(seen) < limits.PAYERS_WALK_MAX:
+        here = queue.pop()
+        for waiter in here.waiters:
+            if isinstance(waiter, Lookup):
+                found.append((waiter, here))
+            elif id(waiter[0]) not in seen:
+                seen.add(id(waiter[0]))
+                queue.append(waiter[0])
+    return found
+
+
+def waits_above(task: Task, wanted: Task) -> bool:
+    """Whether ``wanted`` waits for ``task``, so that waiting for it would be a cycle."""
+    seen = {id(task)}
+    queue = [task]
+    while queue:
+        for waiter in queue.pop().waiters:
+            if isinstance(waiter, Lookup) or id(waiter[0]) in seen:
+                continue
+            if waiter[0] is wanted or len(seen) >= limits.PAYERS_WALK_MAX:
+                return True
+            seen.add(id(waiter[0]))
+            queue.append(waiter[0])
+    return False
+
+
+def books(task: Task) -> Books:
+    """What a task and all that it waited for have spent."""
+    spent = [task.spent[ticket] for ticket in sorted(task.spent)]
+    escapes = [t for t in spent if t.ask.label.verdict is not Verdict.DOMESTIC]
+    return Books(
+        exchanges=len(spent),
+        abroad=len(escapes),
+        reason=escapes[0].ask.label.reason if escapes else Reason.NONE,
+        needless=sum(t.needless for t in spent),
+        trail=[t.exchange() for t in spent],
+    )
+
+
+def _servfail(code: Ede, text: str) -> Result:
+    return Result(Rcode.SERVFAIL, ede=((code, text),), cacheable=False)

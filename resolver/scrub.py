@@ -1,0 +1,38 @@
+"""What a reply may teach: only what its server has the right to say.
+
+Records outside the zone that was asked are left out before anything looks at them (RFC 2181
+section 5.4.1, RFC 5452 section 6). Glue keeps to the same bailiwick in ``delegation.glue_for``.
+"""
+
+from dataclasses import replace
+
+from resolver.model import Message, RRset, Type
+from resolver.names import Name, is_subdomain
+
+SINGLE = frozenset({Type.CNAME, Type.DNAME, Type.SOA})
+"""Types of which a name has one record at most (RFC 1034 3.6.2, RFC 6672 2.4, RFC 1035 3.3.13)."""
+
+NOT_DATA = frozenset({Type.OPT, Type.AXFR, Type.IXFR, Type.ANY})
+
+
+def scrub(message: Message, zone: Name) -> Message:
+    """``message`` with answer and authority cut down to what lies in ``zone``."""
+    return replace(
+        message,
+        answer=_kept(message.answer, zone),
+        authority=_kept(message.authority, zone),
+    )
+
+
+def _kept(section: tuple[RRset, ...], zone: Name) -> tuple[RRset, ...]:
+    return tuple(
+        _one(rrset)
+        for rrset in section
+        if is_subdomain(rrset.name, zone) and rrset.rtype not in NOT_DATA and rrset.rdatas
+    )
+
+
+def _one(rrset: RRset) -> RRset:
+    if rrset.rtype in SINGLE and len(rrset.rdatas) > 1:
+        return replace(rrset, rdatas=rrset.rdatas[:1])
+    return rrset

@@ -1,0 +1,128 @@
+"""One resolution under way: its generator, what it waits for, and what it has spent.
+
+Only :mod:`resolver.schedule` steps a task; a resolution sees ``core``, ``now``, ``question``,
+``purpose``, ``has_news`` and ``probe``.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from resolver import limits
+from resolver.core import Core
+from resolver.model import Ask, Ede, Purpose, Question, Rcode, Result
+from resolver.wishes import (
+    Arrived,
+    Await,
+    AwaitProbe,
+    Elapsed,
+    Found,
+    LookUpAll,
+    News,
+    Probe,
+    Probed,
+    Steps,
+    Tried,
+    Wish,
+)
+
+if TYPE_CHECKING:
+    from resolver.schedule import Lookup, Scheduler
+
+
+class Task:
+    """The resolution of one question, shared by all waiters."""
+
+    __slots__ = (
+        "_scheduler", "begun", "children", "depth", "inbox", "is_probe", "is_ready",
+        "over", "pending", "probed", "purpose", "question", "result", "results",
+        "spent", "steps", "waiters", "wish",
+    )  # fmt: skip
+
+    def __init__(
+        self, scheduler: "Scheduler", question: Question, purpose: Purpose, depth: int
+    ) -> None:
+        self._scheduler = scheduler
+        self.question = question
+        self.purpose = purpose
+        self.depth = depth
+        self.steps: Steps
+        self.waiters: list[Lookup | tuple[Task, int]] = []
+        self.children: list[Task] = []
+        self.inbox: deque[Arrived] = deque()
+        self.spent: dict[int, Tried] = {}
+        self.wish: Wish | None = None
+        self.result: Result | None = None
+        self.pending = 0
+        self.results: list[Result | None] = []
+        self.probed: Probed | None = None
+        self.begun = self.is_ready = self.is_probe = self.over = False
+
+    @property
+    def core(self) -> Core:
+        """The state that all resolutions share."""
+        return self._scheduler.core
+
+    @property
+    def now(self) -> float:
+        """The time of this step, monotonic seconds."""
+        return self._scheduler.now
+
+    def has_news(self) -> bool:
+        """Whether an exchange has ended that the resolution has not heard of yet."""
+        return bool(self.inbox)
+
+    def probe(self, wish: Probe) -> None:
+        """Have a held-down server probed; this resolution does not wait for it."""
+        self._scheduler.probe(wish)
+
+    def news(self, now: float) -> News | None:
+        """What there is to tell a task that waits for ``wish``; ``None``: it must wait on."""
+        match self.wish:
+            case Await(_, until):
+                if self.inbox:
+                    return self.inbox.popleft()
+                return Elapsed() if now >= until else None
+            case LookUpAll():
+                return Found(tuple(self.results)) if self.pending == 0 else None
+            case AwaitProbe(_, until):
+                probed, self.probed = self.probed, None
+                return probed or (Elapsed() if now >= until else None)
+            case None:
+                return None
+
+    def advance(self, news: News | None) -> None:
+        """Step the generator to its next wish or its result."""
+        try:
+            self.wish = next(self.steps) if news is None else self.steps.send(news)
+        except StopIteration as stop:
+            self.wish = None
+            self.result = stop.value
+        except Exception as fault:
+            # Our own fault, met by one question: it must not end the others.
+            self.core.on_fault(fault)
+            self.wish = None
+            self.result = Result(
+                Rcode.SERVFAIL, ede=((Ede.OTHER, "internal error"),), cacheable=False
+            )
+
+    def close(self) -> None:
+        """End the generator; nothing of it runs again."""
+        self.steps.close()
+
+
+def probing(task: Task, wish: Probe, edns: bool) -> Steps:
+    """The resolution of a probe: one exchange; NOERROR stands for *alive*, whatever it said."""
+    ask = Ask(
+        wish.address,
+        task.question,
+        wish.label,
+        limits.EXCHANGE_SECONDS,
+        edns=edns,
+        randomise_case=task.core.settings.randomise_case,
+    )
+    tried = Tried(ask, wish.zone, wish.server, wish.tier)
+    news = yield Await(tried, task.now + limits.EXCHANGE_SECONDS + 1)
+    alive = isinstance(news, Arrived) and news.outcome.message is not None
+    if isinstance(news, Arrived):
+        tried.outcome, tried.rtt = "alive" if alive else "silent", news.outcome.rtt
+    return Result(Rcode.NOERROR if alive else Rcode.SERVFAIL, cacheable=False)

@@ -1,0 +1,113 @@
+"""What a resolution may wish for, and the news it is stepped with.
+
+A resolution is a generator: it yields a wish, the scheduler grants it and sends the news in.
+Wishes are values, so the same resolution runs on sockets and in virtual time.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from resolver.model import Address, Ask, Exchange, Label, Outcome, Purpose, Question, Result
+from resolver.names import Name
+
+
+@dataclass(slots=True, eq=False)
+class Tried:
+    """An exchange as the books keep it: the ask, what it was for, and how it ended."""
+
+    ask: Ask
+    zone: Name
+    server: Name | None
+    tier: int
+    needless: bool = False
+    ticket: int = 0
+    outcome: str = "unanswered"
+    rtt: float = 0.0
+
+    def exchange(self) -> Exchange:
+        """The exchange as the record and ``explain`` show it."""
+        ask = self.ask
+        return Exchange(
+            self.zone,
+            self.server,
+            ask.address,
+            ask.question,
+            ask.transport,
+            ask.label,
+            self.tier,
+            self.outcome,
+            self.rtt,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Send ``tried`` (if any), then wake with the next outcome of this resolution, or at
+    ``until``."""
+
+    tried: Tried | None
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpAll:
+    """Resolve all questions; wake when each has ended. ``None`` stands for one that cannot be
+    waited for (a cycle, depth or quota)."""
+
+    questions: tuple[Question, ...]
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitProbe:
+    """Wake when a probe of one of these held-down servers ends, or at ``until``."""
+
+    addresses: tuple[Address, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask a held-down server for the SOA of a zone it should serve, in the background."""
+
+    zone: Name
+    server: Name | None
+    address: Address
+    label: Label
+    tier: int
+
+
+Wish = Await | LookUpAll | AwaitProbe
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An exchange of this resolution has ended."""
+
+    tried: Tried
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """The time that :class:`Await` or :class:`AwaitProbe` named has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Results of :class:`LookUpAll`, in its order."""
+
+    results: tuple[Result | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A probe of this server has ended."""
+
+    address: Address
+
+
+News = Arrived | Elapsed | Found | Probed
+
+Steps = Generator[Wish, News, Result]
+"""A resolution: yields wishes, is sent news, returns its result."""

@@ -1,0 +1,405 @@
+"""A network in memory and virtual time: zones, servers, a Door, a record cache, a driver.
+
+Lets the pure core run without native, sockets or sleep. Everything random comes from one seed.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from resolver.core import Core, CoreSettings
+from resolver.model import (
+    Address,
+    Ask,
+    Books,
+    Cached,
+    CachedKind,
+    Edns,
+    Failure,
+    Label,
+    Message,
+    Outcome,
+    Purpose,
+    Question,
+    Rank,
+    Rcode,
+    Reason,
+    Result,
+    RRset,
+    Security,
+    Transport,
+    Type,
+    Verdict,
+    address_from_text,
+    address_text,
+)
+from resolver.names import (
+    Name,
+    ancestors,
+    from_text,
+    from_wire,
+    is_subdomain,
+    parent,
+    to_text,
+    wildcard,
+)
+from resolver.schedule import Scheduler
+
+
+def name(text: str) -> Name:
+    """Shorthand."""
+    return from_text(text)
+
+
+def address(text: str) -> Address:
+    """Shorthand."""
+    return address_from_text(text)
+
+
+def rrset(line: str) -> RRset:
+    """``owner TTL TYPE value [value …]``; values of one RRset are separated by spaces."""
+    owner, ttl, kind, *texts = line.split()
+    rtype = Type[kind]
+    if rtype in (Type.A, Type.AAAA):
+        rdatas = tuple(bytes(address(v)) for v in texts)
+    elif rtype in (Type.NS, Type.CNAME, Type.DNAME, Type.PTR):
+        rdatas = tuple(bytes(name(v)) for v in texts)
+    elif rtype is Type.SOA:
+        numbers = b"".join(n.to_bytes(4, "big") for n in (1, 3600, 600, 86400, int(texts[0])))
+        base = "" if owner == "." else owner
+        rdatas = (bytes(name("ns." + base)) + bytes(name("host." + base)) + numbers,)
+    else:
+        rdatas = tuple(bytes([len(v)]) + v.encode() for v in texts)
+    return RRset(name(owner), rtype, int(ttl), rdatas)
+
+
+class Zone:
+    """Authoritative data of one zone, answered as RFC 1034 section 4.3.2 says."""
+
+    def __init__(self, apex: str, text: str) -> None:
+        self.apex = name(apex)
+        self.sets: dict[tuple[Name, int], RRset] = {}
+        for line in filter(None, (raw.strip() for raw in text.splitlines())):
+            found = rrset(line)
+            self.sets[found.name, found.rtype] = found
+
+    def answer(self, question: Question) -> Message:
+        """The reply to a question for a name in this zone."""
+        answer: list[RRset] = []
+        at = question.name
+        for _ in range(8):
+            cut = self._cut(at, question.rtype)
+            if cut is not None:
+                return self._refer(cut, tuple(answer))
+            exact = self.sets.get((at, question.rtype))
+            if exact is not None:
+                return self._reply(Rcode.NOERROR, (*answer, exact))
+            alias = self._alias(at)
+            if alias is None:
+                break
+            answer.extend(alias)
+            at = Name(alias[-1].rdatas[0])
+            if not is_subdomain(at, self.apex):
+                return self._reply(Rcode.NOERROR, tuple(answer))
+        star = self._star(at, question.rtype)
+        if star is not None:
+            return self._reply(Rcode.NOERROR, (*answer, star))
+        rcode = Rcode.NOERROR if self._exists(at) else Rcode.NXDOMAIN
+        soa = self.sets[self.apex, Type.SOA]
+        return self._reply(rcode, tuple(answer), (soa,))
+
+    def _cut(self, at: Name, rtype: int) -> RRset | None:
+        for above in ancestors(at):
+            if above == self.apex:
+                return None
+            ns = self.sets.get((above, Type.NS))
+            if ns is not None and not (rtype == Type.DS and above == at):
+                return ns
+        return None
+
+    def _alias(self, at: Name) -> tuple[RRset, ...] | None:
+        cname = self.sets.get((at, Type.CNAME))
+        if cname is not None:
+            return (cname,)
+        for above in ancestors(at):
+            dname = self.sets.get((above, Type.DNAME))
+            if dname is not None and above != at:
+                target = at[: -len(above)] + dname.rdatas[0]
+                return (dname, RRset(at, Type.CNAME, dname.ttl, (target,)))
+        return None
+
+    def _star(self, at: Name, rtype: int) -> RRset | None:
+        if self._exists(at):
+            return None
+        above = parent(at)
+        while not self._exists(above):
+            above = parent(above)
+        star = self.sets.get((wildcard(above), rtype))
+        return None if star is None else replace(star, name=at)
+
+    def _exists(self, at: Name) -> bool:
+        return any(is_subdomain(owner, at) for owner, _ in self.sets)
+
+    def _refer(self, ns: RRset, answer: tuple[RRset, ...]) -> Message:
+        glue = [
+            self.sets[Name(target), rtype]
+            for target in ns.rdatas
+            for rtype in (Type.A, Type.AAAA)
+            if (Name(target), rtype) in self.sets
+        ]
+        return Message(Rcode.NOERROR, False, False, None, answer, (ns,), tuple(glue))
+
+    def _reply(
+        self, rcode: int, answer: tuple[RRset, ...], authority: tuple[RRset, ...] = ()
+    ) -> Message:
+        return Message(rcode, True, False, None, answer, authority)
+
+
+Behaviour = Callable[[Ask, Message], Message | Failure | None]
+"""Bends a server's reply; ``None`` is silence."""
+
+
+@dataclass
+class Host:
+    """A server: its zones, its latency, what is wrong with it."""
+
+    zones: list[Zone] = field(default_factory=list)
+    latency: float = 0.02
+    up: bool = True
+    behaviour: Behaviour | None = None
+
+    def reply(self, ask: Ask) -> Message | Failure | None:
+        """What comes back, before latency and loss."""
+        zones = [z for z in self.zones if is_subdomain(ask.question.name, z.apex)]
+        if ask.question.rtype == Type.DS and len(zones) > 1:
+            zones = [z for z in zones if z.apex != ask.question.name]
+        if zones:
+            message = max(zones, key=lambda z: len(z.apex)).answer(ask.question)
+        else:
+            message = Message(Rcode.REFUSED)
+        message = replace(message, question=ask.question)
+        if ask.edns:
+            message = replace(message, edns=Edns(1232, 0, True))
+        return self.behaviour(ask, message) if self.behaviour else message
+
+
+class VirtualDoor:
+    """Implements :class:`resolver.model.Door` over :class:`Host` objects in virtual time."""
+
+    def __init__(self, hosts: dict[Address, Host], chance: Random, loss: float = 0.0) -> None:
+        self.hosts = hosts
+        self.loss = loss
+        self.now = 0.0
+        self.sent: list[Ask] = []
+        self._chance = chance
+        self._arrivals: list[tuple[float, int, Outcome]] = []
+
+    def submit(self, asks: Sequence[tuple[int, Ask]]) -> None:
+        for ticket, ask in asks:
+            self.sent.append(ask)
+            delay, outcome = self._fate(ask)
+            heapq.heappush(self._arrivals, (self.now + delay, ticket, outcome))
+
+    def _fate(self, ask: Ask) -> tuple[float, Outcome]:
+        host = self.hosts.get(ask.address)
+        lost = self._chance.random() < self.loss or self._chance.random() < self.loss
+        timeout = (ask.timeout, Outcome(None, Failure.TIMEOUT, ask.timeout))
+        if host is None or not host.up or (lost and ask.transport is Transport.UDP):
+            return timeout
+        reply = host.reply(ask)
+        rtt = host.latency * (2 if ask.transport is Transport.TCP else 1)
+        if reply is None or rtt >= ask.timeout:
+            return timeout
+        if isinstance(reply, Failure):
+            return rtt, Outcome(None, reply, rtt)
+        return rtt, Outcome(reply, None, rtt)
+
+    def take(self) -> list[tuple[int, Outcome]]:
+        out = []
+        while self._arrivals and self._arrivals[0][0] <= self.now:
+            _, ticket, outcome = heapq.heappop(self._arrivals)
+            out.append((ticket, outcome))
+        return out
+
+    def next_arrival(self) -> float | None:
+        """When the next outcome arrives."""
+        return self._arrivals[0][0] if self._arrivals else None
+
+
+class DictRecords:
+    """Implements :class:`resolver.model.RecordCache` with a dict, by the letter."""
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[Name, int], tuple[float, float, Cached]] = {}
+
+    def get(self, at: Name, rtype: int, now: float) -> Cached | None:
+        for key in ((at, rtype), (at, 0)):
+            entry = self.entries.get(key)
+            if entry is not None and entry[1] >= now + 1:
+                stored, _, cached = entry
+                return _aged(cached, int(now - stored))
+        return None
+
+    def put(
+        self, records: RRset, rank: Rank, security: Security, origin: Address, now: float
+    ) -> bool:
+        old = self.get(records.name, records.rtype, now)
+        if records.ttl == 0 or (old is not None and old.rrset is not None and old.rank > rank):
+            return False
+        self.entries.pop((records.name, 0), None)
+        cached = Cached(CachedKind.RECORDS, records, (), rank, security, origin)
+        self.entries[records.name, records.rtype] = (now, now + records.ttl, cached)
+        return True
+
+    def put_negative(
+        self,
+        question: Question,
+        kind: CachedKind,
+        ttl: int,
+        proofs: tuple[RRset, ...],
+        security: Security,
+        origin: Address,
+        now: float,
+    ) -> None:
+        rtype = 0 if kind is CachedKind.NXDOMAIN else question.rtype
+        cached = Cached(kind, None, proofs, Rank.ANSWER, security, origin)
+        self.entries[question.name, rtype] = (now, now + ttl, cached)
+
+    def flush(self, at: Name, subtree: bool) -> int:
+        gone = [k for k in self.entries if k[0] == at or (subtree and is_subdomain(k[0], at))]
+        for key in gone:
+            del self.entries[key]
+        return len(gone)
+
+
+def _aged(cached: Cached, age: int) -> Cached:
+    def down(records: RRset) -> RRset:
+        return replace(records, ttl=max(0, records.ttl - age))
+
+    return replace(
+        cached,
+        rrset=None if cached.rrset is None else down(cached.rrset),
+        proofs=tuple(map(down, cached.proofs)),
+    )
+
+
+@dataclass
+class Border:
+    """A policy by first octet: the core's view of a border, without evidence."""
+
+    domestic: int = 11
+    foreign: int = 12
+    mode: str = "prefer"
+    patience: float = 2.0
+    banned: frozenset[Address] = frozenset()
+
+    def verdict(self, at: Address) -> Verdict:
+        if at[0] == self.domestic:
+            return Verdict.DOMESTIC
+        return Verdict.FOREIGN if at[0] == self.foreign else Verdict.UNKNOWN
+
+    def tier(self, at: Address) -> int:
+        if self.mode == "observe":
+            return 0
+        return (Verdict.DOMESTIC, Verdict.UNKNOWN, Verdict.FOREIGN).index(self.verdict(at))
+
+    def label(self, at: Address, purpose: Purpose, domestic_known: bool) -> Label:
+        verdict = self.verdict(at)
+        if verdict is Verdict.DOMESTIC:
+            return Label(verdict, "XA", purpose, Reason.NONE)
+        if domestic_known:
+            reason = Reason.POLICY if self.mode == "observe" else Reason.DOMESTIC_FAILED
+        else:
+            unknown = verdict is Verdict.UNKNOWN
+            reason = Reason.UNLOCATED if unknown else Reason.NO_DOMESTIC_SERVER
+        return Label(verdict, "none" if verdict is Verdict.UNKNOWN else "XB", purpose, reason)
+
+    def never_ask(self, at: Address) -> bool:
+        return at in self.banned
+
+
+class Internet:
+    """Hosts, a core and a driver in one: ``ask`` runs a lookup to its end in virtual time."""
+
+    def __init__(self, seed: int = 1, loss: float = 0.0, **settings: object) -> None:
+        self.chance = Random(seed)
+        self.hosts: dict[Address, Host] = {}
+        self.border = Border()
+        self.records = DictRecords()
+        self.door = VirtualDoor(self.hosts, Random(seed + 1), loss)
+        self._settings = settings
+        self._hints: list[tuple[Name, tuple[Address, ...]]] = []
+        self._scheduler: Scheduler | None = None
+        self.internal: list[tuple[Question, Purpose, Result, Books]] = []
+
+    def host(self, at: str, *zones: Zone, latency: float = 0.02) -> Host:
+        """Add a server."""
+        self.hosts[address(at)] = found = Host(list(zones), latency)
+        return found
+
+    def hint(self, server: str, *at: str) -> None:
+        """Add a root hint."""
+        self._hints.append((name(server), tuple(map(address, at))))
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler, made on first use."""
+        if self._scheduler is None:
+            settings = CoreSettings(tuple(self._hints), **self._settings)  # type: ignore[arg-type]
+            core = Core(settings, self.records, self.border, self.chance)
+            self._scheduler = Scheduler(core, lambda *told: self.internal.append(told))
+        return self._scheduler
+
+    @property
+    def now(self) -> float:
+        """Virtual time, seconds."""
+        return self.door.now
+
+    def begin(self, text: str, kind: str = "A") -> list[tuple[Result, Books]]:
+        """Start a lookup; the list is filled when it ends."""
+        ended: list[tuple[Result, Books]] = []
+        question = Question(name(text), Type[kind])
+        self.scheduler.lookup(question, self.now, lambda r, b: ended.append((r, b)))
+        return ended
+
+    def turn(self, until: float = float("inf")) -> bool:
+        """One turn of the driver, to the next event; false when none comes before ``until``."""
+        self.door.submit(self.scheduler.advance(self.now))
+        times = [self.door.next_arrival(), self.scheduler.next_deadline()]
+        ahead = [t for t in times if t is not None and t <= until]
+        if not ahead:
+            return False
+        self.door.now = max(self.now, min(ahead))
+        for ticket, outcome in self.door.take():
+            self.scheduler.deliver(ticket, outcome, self.now)
+        return True
+
+    def run(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        end = self.now + seconds
+        while self.turn(end):
+            pass
+        self.door.now = end
+
+    def ask(self, text: str, kind: str = "A") -> tuple[Result, Books]:
+        """Resolve one question to its end."""
+        ended = self.begin(text, kind)
+        turns = 0
+        while not ended:
+            assert self.turn() or ended, "the resolution waits for nothing"
+            turns += 1
+            assert turns < 20_000, "no end in sight"
+        return ended[0]
+
+    def asked(self, at: str) -> list[Question]:
+        """Questions sent to an address so far."""
+        return [ask.question for ask in self.door.sent if ask.address == address(at)]
+
+
+def values(records: Iterable[RRset], kind: str) -> list[str]:
+    """Texts of the A or AAAA records, or names of the others."""
+    rdatas = [rdata for found in records if found.rtype == Type[kind] for rdata in found.rdatas]
+    if kind in ("A", "AAAA"):
+        return [address_text(Address(rdata)) for rdata in rdatas]
+    return [to_text(from_wire(rdata)) for rdata in rdatas]
