@@ -92,7 +92,7 @@ def _ill_beside(faults: Sequence[Fault], home: int, abroad: int) -> Make:
     """Zones with an ill server at home, first in the list, and so many good ones."""
 
     def make(builder: Builder, kind: str, number: int, turn: int) -> None:
-        fault = faults[number % len(faults)]
+        fault = faults[(turn + home + 2 * abroad) % len(faults)]
         name = _name(builder, _suffix(builder))
         good = _pick(builder, name, home, abroad, 0)
         ill = builder.ill(fault).named()

@@ -73,6 +73,8 @@ def _build(spec: Spec, seed: int, plan: AddressPlan) -> World:
             for _ in range(kind.weight if spec.repeats > 1 else 1):
                 kind.make(builder, kind.name, number, turn)
                 number += 1
+        # Turns by number must not fall in step with the kinds: make the step of a turn odd.
+        number += 1
     link_aliases(builder, spec.chains)
     _check(builder.world)
     return builder.world
