@@ -174,5 +174,5 @@ class Contest:
         fewest = min(c.tries for c in due)
         fresh = [c for c in due if c.tries == fewest]
         if len(fresh) > 1 and chance.randrange(limits.EXPLORE_ONE_IN) == 0:
-            return chance.choice(fresh)
-        return min(fresh, key=lambda c: servers.get(c.address).score(chance))
+            return fresh[chance.randrange(len(fresh))]
+        return min(fresh, key=lambda c: servers.get(c.address).score() * chance.uniform(0.85, 1.15))

@@ -5,7 +5,6 @@ Built once by the composition root (or by a test, in virtual time) and handed to
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from random import Random
 from typing import Protocol
 
 from resolver.delegation import Delegations
@@ -18,6 +17,16 @@ from resolver.model import (
 )
 from resolver.names import Name
 from resolver.servers import Servers
+
+
+class Chance(Protocol):
+    """A source of chance, seeded in tests (:class:`random.Random` is one)."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """A number between ``a`` and ``b``."""
+
+    def randrange(self, stop: int, /) -> int:
+        """A whole number from 0 up to, not including, ``stop``."""
 
 
 class BorderPolicy(Protocol):
@@ -66,7 +75,7 @@ class Core:
     settings: CoreSettings
     records: RecordCache
     policy: BorderPolicy
-    chance: Random
+    chance: Chance
     servers: Servers = field(default_factory=Servers)
     cuts: Delegations = field(default_factory=Delegations)
     root_tried: float = float("-inf")

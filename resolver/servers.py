@@ -6,7 +6,6 @@ is forgotten first.
 """
 
 from collections import OrderedDict
-from random import Random
 
 from resolver import limits
 from resolver.model import Address
@@ -84,10 +83,11 @@ class Server:
             self.probe_gap = min(limits.PROBE_MAX, self.probe_gap * 2)
             self.probe_at = now + self.probe_gap
 
-    def score(self, chance: Random) -> float:
-        """Order inside a tier, least first: smoothed RTT, a little jitter, strikes weigh."""
+    def score(self) -> float:
+        """Order inside a tier, least first: smoothed RTT, and strikes weigh. A server of unknown
+        speed comes before a slow one."""
         base = limits.WAIT_MIN / 2 if self.srtt is None else self.srtt
-        return base * (1 + self.strikes) * chance.uniform(0.85, 1.15)
+        return base * (1 + self.strikes)
 
 
 class Servers:
