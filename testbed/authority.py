@@ -244,7 +244,7 @@ def _records(rrset: RRset) -> list[RR]:
     return [RR(name, rtype, 1, rrset.ttl, _rdata(rrset.rtype, text)) for text in rrset.rdatas]
 
 
-def _rdata(rtype: str, text: str) -> dnslib.RD:  # noqa: PLR0911  (one line a type)
+def _rdata(rtype: str, text: str) -> dnslib.RD:
     """dnslib's rdata from presentation form, for the types that worlds have."""
     parts = text.split(" ")
     match rtype:

@@ -124,7 +124,7 @@ class Lookup:
         return NXDOMAIN if self.end is End.NXDOMAIN else NOERROR
 
 
-def lookup(zone: Zone, qname: str, rtype: str) -> Lookup:  # noqa: PLR0911  (one return an end)
+def lookup(zone: Zone, qname: str, rtype: str) -> Lookup:
     """Answer from one zone (RFC 1034 section 4.3.2, steps 3 and 4).
 
     Aliases whose target lies in another zone end the lookup: a modern server does not mix zones.
