@@ -27,6 +27,7 @@ RULES: list[Rule] = [
     texts.docstrings,
     texts.present,
     texts.rfc_table,
+    texts.metrics_table,
 ]
 
 
@@ -144,6 +145,8 @@ FAULTS: list[tuple[Rule, dict[str, str], str]] = [
     (texts.present, {"CHANGELOG.md": "# Changelog\n"}, "Unreleased"),
     (texts.rfc_table, {"resolver/core.py": CORE + "# RFC 9156\n"}, "RFC 9156 is cited"),
     (texts.rfc_table, {"docs/rfcs.md": TIDY["docs/rfcs.md"].replace("done", "good")}, "'good'"),
+    (texts.metrics_table, {"docs/metrics.md": "`inland_a_total`\n"}, "inland_a is not exported"),
+    (texts.metrics_table, {"resolver/metrics.py": '"inland_b"\n'}, "inland_b is missing"),
     (
         texts.rfc_table,
         {"docs/rfcs.md": TIDY["docs/rfcs.md"].replace("`tests/test_core.py`", "")},
