@@ -32,7 +32,9 @@ class Chance(Protocol):
 class BorderPolicy(Protocol):
     """What the core asks of a policy (:class:`policy.border.Policy` is one)."""
 
-    patience: float
+    @property
+    def patience(self) -> float:
+        """Seconds that a lookup gives to domestic servers before it goes abroad."""
 
     def tier(self, address: Address) -> int:
         """Order in which servers are asked: 0 domestic, 1 unknown, 2 foreign."""

@@ -136,3 +136,69 @@ WAITERS_MAX: Final = 1_000
 
 PAYERS_WALK_MAX: Final = 2_000
 """Nodes looked at when the payers of shared work are collected, or a cycle is looked for."""
+
+# --- Effects: the driver, the caches' sizes apart, records, control, metrics ---------------------
+
+TURN_MISSES: Final = 256
+"""Misses that one turn of the driver takes: a turn stays near 20 ms, so that no outcome waits."""
+
+TURN_OUTCOMES: Final = 512
+"""Outcomes that one turn of the driver takes; more than misses, so that work ends before it
+starts."""
+
+TURN_WAIT_MAX: Final = 1.0
+"""Longest sleep between two turns: the clock may jump (a test's offset) without waking anyone."""
+
+EPOCHS_MAX: Final = 256
+"""Policies with lookups under way at one time: a lookup lasts LOOKUP_SECONDS at most, so even a
+reload every second leaves a dozen. Past it a reload is refused."""
+
+JOINERS_MAX: Final = 1_000
+"""Clients that wait for one answer; past it a client gets SERVFAIL at once."""
+
+ANSWER_FAILURE_SECONDS: Final = 1.0
+"""Life of a ready SERVFAIL: the least of RFC 9520 section 3.2; the core remembers for longer."""
+
+ANSWER_EMPTY_SECONDS: Final = 1.0
+"""Life of a ready reply without any record: no TTL speaks for it (RFC 2308 section 5), and one
+second is enough against a flood."""
+
+UPSTREAM_LINGER_SECONDS: Final = 5.0
+"""An upstream socket outlives its exchange by this, so that a late datagram provokes no ICMP."""
+
+UPSTREAM_TCP_IDLE_SECONDS: Final = 5.0
+"""Idle upstream streams are kept this long for the next question (RFC 7766 section 6.2.3)."""
+
+UDP_PAYLOAD_MAX: Final = 1232
+"""Greatest UDP reply to a client: what crosses every path without fragments (RFC 9715)."""
+
+CLIENT_TCP_IDLE_SECONDS: Final = 10.0
+"""Idle client streams are closed (RFC 7766 section 6.2.3: a few seconds, at the server's will)."""
+
+DRAIN_SECONDS: Final = 5.0
+"""At the end, lookups under way get this long; less than the 10 s after which orchestrators
+kill."""
+
+DRAIN_LOOK_SECONDS: Final = 0.02
+"""How often the end looks whether lookups under way have ended."""
+
+RECORDS_QUEUE_MAX: Final = 65_536
+"""Records that wait for the sink: some seconds of a flood of misses, about 100 MB at worst."""
+
+RECORDS_BATCH: Final = 1_024
+"""Records handed to the sink at once."""
+
+RECORDS_GATHER_SECONDS: Final = 0.1
+"""How long the writer lets records gather: ten wake-ups a second, not one for each miss."""
+
+CONTROL_LINE_MAX: Final = 65_536
+"""Octets of one control request; a name is 255 at most, an explanation is small."""
+
+CONTROL_CONNECTIONS_MAX: Final = 16
+"""Control clients at one time: people and scripts of one machine."""
+
+CONTROL_IDLE_SECONDS: Final = 30.0
+"""A silent control client is let go."""
+
+METRICS_IDLE_SECONDS: Final = 10.0
+"""A silent scraper is let go, so that its thread ends."""

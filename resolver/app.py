@@ -1,0 +1,290 @@
+"""The composition root of ``inland serve``: start, reload, drain.
+
+Start: everything is built and bound before the ready line; whatever fails ends the start with one
+clear error. Reload: configuration and policy are built beside the old ones in a thread, then
+swapped between two turns; a bad file changes nothing. Lookups under way end under the policy they
+began with, and their answers are stored under that policy's generation, so they are never served
+under the new one. Stop: new clients are turned away, lookups under way get a bounded time.
+"""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any, final
+
+import trio
+
+from resolver import __version__, limits, notify
+from resolver.assemble import (
+    Load,
+    Loaded,
+    areas,
+    counters_file,
+    make_clock,
+    make_core,
+    make_door,
+    make_records,
+    open_epoch,
+    raise_descriptor_limit,
+    restart_keys,
+    worker_count,
+)
+from resolver.cache import AnswerStore
+from resolver.config import Config, warnings
+from resolver.control import Command, ControlServer
+from resolver.core import Core
+from resolver.counters import Counters
+from resolver.errors import ConfigError, ControlError, InlandError, StateError
+from resolver.listen import Listener
+from resolver.metrics import Exporter, Facts, MetricsServer
+from resolver.names import ROOT, from_text
+from resolver.records import NullSink, RecordQueue
+from resolver.resolve import Driver
+from resolver.serve import Service
+from resolver.tally import Tally
+
+_log = logging.getLogger("inland")
+
+
+@final
+class App:
+    """A running resolver. Binds in the constructor; :meth:`run` serves.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        StateError: an address, the control socket or the counters file cannot be used.
+    """
+
+    def __init__(self, load: Load, closing: ExitStack) -> None:
+        self._load = load
+        self._loaded = loaded = load()
+        config = loaded.config
+        raise_descriptor_limit()
+        workers = worker_count(config)
+        self._began = time.monotonic()
+        self._reloading = trio.Lock()
+        self._clock = make_clock()
+        self._counters = Counters(counters_file(config), areas=areas(workers))
+        self._answers = AnswerStore(config.cache.answers)
+        self._records = make_records(config)
+        self._tally = Tally()
+        self._queue = RecordQueue(NullSink())
+        self._door = make_door(config, self._clock, self._counters, workers)
+        closing.callback(self._door.close)
+        self._driver = Driver(self._door, self._clock)
+        closing.callback(self._driver.close)
+        self._listener = self._listen(config, workers)
+        closing.callback(self._listener.close)
+        self._service = Service(
+            self._listener, self._driver, self._clock, self._answers, self._queue, self._tally
+        )
+        self._core = self._begin(make_core(loaded, self._records), loaded)
+        self._driver.attach(self._service)
+        self._metrics: MetricsServer | None = None
+        if config.metrics.listen is not None:
+            exporter = Exporter(self._counters, self._tally, self._facts, __version__)
+            self._metrics = MetricsServer(exporter, config.metrics.listen)
+            closing.callback(self._metrics.close)
+        self._control: ControlServer | None = None
+        if config.control.socket is not None:
+            self._control = ControlServer(config.control.socket, self._commands())
+
+    def _begin(self, core: Core, loaded: Loaded) -> Core:
+        """Let new lookups run under ``loaded``; those under way end under the policy they have."""
+        core = open_epoch(self._driver, core, loaded, self._service.internal)
+        self._service.set_policy(loaded.policy)
+        return core
+
+    def _listen(self, config: Config, workers: int) -> Listener:
+        try:
+            return Listener(
+                self._clock,
+                self._answers,
+                self._counters,
+                addresses=config.listen.dns,
+                allow=[str(network) for network in config.access.allow],
+                workers=workers,
+                misses_max=config.limits.lookups,
+                udp_payload_max=limits.UDP_PAYLOAD_MAX,
+                tcp_connections_max=config.listen.tcp_connections,
+                tcp_idle=limits.CLIENT_TCP_IDLE_SECONDS,
+            )
+        except OSError as error:
+            raise StateError(f"listen.dns: {error}") from error
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain."""
+        signals = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+        with trio.open_signal_receiver(*signals) as received:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._queue.run)
+                if self._control is not None:
+                    nursery.start_soon(self._control.run)
+                nursery.start_soon(self._driver.run)
+                self._announce()
+                async for number in received:
+                    if number != signal.SIGHUP:
+                        break
+                    nursery.start_soon(self._reload_on_signal)
+                await self._drain()
+                nursery.cancel_scope.cancel()
+
+    def _announce(self) -> None:
+        config, policy = self._loaded.config, self._loaded.policy
+        for warning in warnings(config):
+            _log.warning(warning)
+        where = " ".join(_address_text(address) for address in self._listener.addresses())
+        home = ", ".join(sorted(policy.home))
+        line = (
+            f"ready: listening on {where} "
+            f"(policy {policy.generation[:12]}, mode {policy.mode.value}, home {home})"
+        )
+        if (url := self._metrics_url()) is not None:
+            _log.info("metrics on %s", url)
+        if config.control.socket is not None:
+            _log.info("control socket %s", config.control.socket)
+        _log.info(line)
+        notify.ready(line)
+
+    async def _drain(self) -> None:
+        """Lookups under way end or are given up; what clients wait for is sent."""
+        notify.stopping()
+        _log.info("stopping: %d lookups under way", self._driver.lookups)
+        self._service.stop()
+        with trio.move_on_after(limits.DRAIN_SECONDS):
+            while self._driver.lookups:
+                await trio.sleep(limits.DRAIN_LOOK_SECONDS)
+        self._queue.close()
+
+    async def _reload_on_signal(self) -> None:
+        try:
+            await self.reload()
+        except InlandError as error:
+            _log.error("reload refused, nothing changed: %s", error)
+
+    async def reload(self) -> dict[str, Any]:
+        """Swap configuration and policy. Returns what changed, for the control client.
+
+        Raises:
+            ConfigError: the new configuration is bad; the old one stays in force.
+            ControlError: too many reloads are still under way.
+        """
+        async with self._reloading:
+            notify.reloading()
+            try:
+                loaded = await trio.to_thread.run_sync(self._load)
+                return self._swap(loaded)
+            finally:
+                notify.ready(f"policy {self._loaded.policy.generation[:12]}")
+
+    def _swap(self, loaded: Loaded) -> dict[str, Any]:
+        """One step between two turns: nothing awaits in here."""
+        old = self._loaded
+        allow = [str(network) for network in loaded.config.access.allow]
+        try:
+            self._core = self._begin(self._core, loaded)
+        except RuntimeError as error:
+            raise ControlError(str(error)) from error
+        self._listener.set_access(allow)
+        self._loaded = loaded
+        changed = old.policy.generation != loaded.policy.generation
+        restart = restart_keys(old.config, loaded.config)
+        _log.info(
+            "reloaded: policy %s (%s), mode %s",
+            loaded.policy.generation[:12],
+            "changed" if changed else "unchanged",
+            loaded.policy.mode.value,
+        )
+        for key in restart:
+            _log.warning("reload: %s changed, but takes effect at the next start only", key)
+        return {
+            "generation": loaded.policy.generation,
+            "changed": changed,
+            "restart_needed_for": restart,
+        }
+
+    def _facts(self) -> Facts:
+        policy = self._loaded.policy
+        return Facts(
+            policy.generation,
+            policy.mode.value,
+            {"answers": self._answers.entries(), "records": self._records.entries()},
+            {"answers": self._answers.size(), "records": self._records.size()},
+            self._queue.lost,
+            self._driver.lookups,
+            self._driver.needless,
+        )
+
+    def _metrics_url(self) -> str | None:
+        return f"http://{_address_text(self._metrics.address)}/metrics" if self._metrics else None
+
+    def _commands(self) -> dict[str, Command]:
+        return {"status": self._status, "flush": self._flush, "reload": self._reload}
+
+    async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        facts = self._facts()
+        policy = self._loaded.policy
+        hits = sum(hit.count for hit in self._counters.hits())
+        exchanges = self._counters.exchanges()
+        abroad = sum(row.sent for row in exchanges if row.verdict != "domestic")
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_seconds": round(time.monotonic() - self._began, 3),
+            "listening": [_address_text(address) for address in self._listener.addresses()],
+            "metrics": self._metrics_url(),
+            "home": sorted(policy.home),
+            "mode": facts.mode,
+            "generation": facts.generation,
+            "lookups": hits + sum(self._tally.lookups.values()),
+            "lookups_from_answer_cache": hits,
+            "lookups_escaped": sum(self._tally.escaped.values()),
+            "lookups_under_way": facts.lookups_under_way,
+            "exchanges": sum(row.sent for row in exchanges),
+            "exchanges_abroad": abroad,
+            "needless_escapes": self._driver.needless,
+            "cache_entries": dict(facts.cache_entries),
+            "cache_bytes": dict(facts.cache_bytes),
+            "records_lost": facts.records_lost,
+            "faults": self._tally.faults,
+        }
+
+    async def _flush(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        everything = request.get("all") is True
+        text = request.get("name")
+        if not everything and not isinstance(text, str):
+            raise ControlError("flush: give a name, or all")
+        name = ROOT if everything else from_text(str(text))
+        subtree = everything or request.get("subtree") is True
+        dropped = {
+            "answers": self._answers.flush(name, subtree),
+            "records": self._records.flush(name, subtree),
+            "cuts": self._core.cuts.flush(name, subtree),
+        }
+        self._driver.flush_failures()
+        if everything:
+            self._core.servers.forget()
+        _log.info("flushed %s: %s", "everything" if everything else text, dropped)
+        return {"dropped": dropped}
+
+    async def _reload(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return await self.reload()
+        except ConfigError as error:
+            _log.error("reload refused, nothing changed: %s", error)
+            raise
+
+
+def _address_text(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def serve(load: Load) -> None:
+    """Run until told to stop. Raises ``InlandError`` when the start fails."""
+    with ExitStack() as closing:
+        app = App(load, closing)
+        trio.run(app.run)

@@ -1,0 +1,186 @@
+"""Build the parts that ``serve`` and ``explain`` share from a configuration and a policy."""
+
+import json
+import os
+import resource
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import SystemRandom
+from typing import Any, final
+
+from policy.border import Policy
+from resolver import limits
+from resolver.cache import RecordStore
+from resolver.config import Config, load, parse
+from resolver.config_lines import read_tree
+from resolver.core import Core, CoreSettings
+from resolver.counters import Clock, Counters
+from resolver.errors import ConfigError, Finding
+from resolver.exchange import NativeDoor
+from resolver.policy_of import policy_of
+from resolver.resolve import Driver
+from resolver.schedule import Internal, Scheduler
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A checked configuration with what was made from it."""
+
+    config: Config
+    policy: Policy
+    settings: CoreSettings
+
+
+Load = Callable[[], Loaded]
+"""Reads the configuration anew. Blocks; raises ``ConfigError``."""
+
+
+def file_loader(path: Path) -> Load:
+    """Read this file whenever called."""
+    return lambda: _loaded(load(path))
+
+
+def world_loader(base: Mapping[str, Any], path: Path | None) -> Load:
+    """Read this file (if any) over the keys of a testbed world whenever called.
+
+    The user's keys win. Findings name paths but no lines, since two sources were merged.
+    """
+
+    folder = path.absolute().parent if path is not None else None
+
+    def load_over() -> Loaded:
+        merged: Any = base
+        source = "(world)"
+        if path is not None:
+            source = f"{path} over the world's"
+            merged = merge(base, _tree(path))
+        return _loaded(parse(json.dumps(merged).encode(), source, folder))
+
+    return load_over
+
+
+def merge(base: Any, over: Any) -> Any:
+    """Mappings are merged key by key; anything else in ``over`` replaces what is in ``base``."""
+    if not isinstance(base, Mapping) or not isinstance(over, Mapping):
+        return over
+    return {**base, **{key: merge(base.get(key), value) for key, value in over.items()}}
+
+
+def _tree(path: Path) -> object:
+    """Plain values of a YAML file."""
+    try:
+        tree = read_tree(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ConfigError(
+            str(path), [Finding("(file)", f"cannot be read: {error.strerror}")]
+        ) from error
+    if tree.findings:
+        raise ConfigError(str(path), tree.findings)
+    return {} if tree.value is None else tree.value
+
+
+def _loaded(config: Config) -> Loaded:
+    policy, hints = policy_of(config)
+    resolution = config.resolution
+    settings = CoreSettings(
+        hints=hints,
+        qname_minimisation=resolution.qname_minimisation,
+        randomise_case=resolution.case_randomisation,
+        prime=resolution.prime,
+        ipv4=resolution.ipv4,
+        ipv6=resolution.ipv6,
+        special_use=config.local.special_use,
+    )
+    return Loaded(config, policy, settings)
+
+
+def make_clock() -> Clock:
+    """The one clock; ``CONFORMANCE_CLOCK`` names a file with an offset, for tests."""
+    return Clock(os.environ.get("CONFORMANCE_CLOCK"))
+
+
+def make_records(config: Config) -> RecordStore:
+    """The cache of RRsets."""
+    cache = config.cache
+    return RecordStore(cache.records, int(cache.ttl_max), int(cache.ttl_negative_max))
+
+
+def make_door(config: Config, clock: Clock, counters: Counters, workers: int) -> NativeDoor:
+    """The way out."""
+    return NativeDoor(
+        clock,
+        counters,
+        port=config.resolution.upstream_port,
+        workers=workers,
+        in_flight_max=config.limits.exchanges,
+        linger=limits.UPSTREAM_LINGER_SECONDS,
+        tcp_idle=limits.UPSTREAM_TCP_IDLE_SECONDS,
+        outcomes_max=limits.TURN_OUTCOMES,
+    )
+
+
+def make_core(loaded: Loaded, records: RecordStore) -> Core:
+    """A core that knows nothing yet. Chance comes from the kernel: it orders servers."""
+    return Core(
+        settings=loaded.settings,
+        records=records,
+        policy=loaded.policy,
+        chance=SystemRandom(),
+    )
+
+
+def open_epoch(
+    driver: Driver, core: Core, loaded: Loaded, internal: Internal | None = None
+) -> Core:
+    """Let new lookups run under ``loaded``; what is known of servers and zones is kept."""
+    core = replace(core, settings=loaded.settings, policy=loaded.policy)
+    driver.open_epoch(Scheduler(core, internal))
+    return core
+
+
+def raise_descriptor_limit() -> None:
+    """Use all descriptors that the system allows: an exchange under way is a socket."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def worker_count(config: Config) -> int:
+    """Threads of the packet path, of listener and door each."""
+    return config.resolution.workers or len(os.sched_getaffinity(0))
+
+
+def areas(workers: int) -> int:
+    """Threads that count: those of listener and door, and the one that calls native."""
+    return 2 * workers + 1
+
+
+def counters_file(config: Config) -> Path | None:
+    """Where the counters live, when they are to survive a crash."""
+    directory = config.state.directory
+    return directory / "counters" if directory else None
+
+
+_RESTART_KEYS = (
+    "listen",
+    "resolution.upstream_port",
+    "resolution.workers",
+    "cache",
+    "limits",
+    "metrics",
+    "control",
+    "state",
+)
+
+
+def restart_keys(old: Config, new: Config) -> list[str]:
+    """Keys whose change a reload does not carry out: sockets, threads and memory stand."""
+    return [key for key in _RESTART_KEYS if _value(old, key) != _value(new, key)]
+
+
+def _value(config: Config, key: str) -> object:
+    value: object = config
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value

@@ -1,0 +1,173 @@
+"""The two native caches: RRsets as facts, and replies ready to send as decisions.
+
+RRsets (RFC 2181, RFC 2308) hold no verdict; replies are held under the generation of the policy
+that made them and are never served under another. Both are bounded in octets.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+from resolver import _native
+from resolver.compose import Sections
+from resolver.counters import DESTINATIONS
+from resolver.model import (
+    IN,
+    Address,
+    Cached,
+    CachedKind,
+    Destination,
+    Question,
+    Rank,
+    RRset,
+    Security,
+)
+from resolver.names import Name
+from resolver.wire import rrset_from_tuple, rrset_to_tuple, rrsets_from_tuples, rrsets_to_tuples
+
+Answer = _native.Answer
+"""A composed reply; ID, RD, CD, letter case, OPT and truncation are added when it is sent."""
+
+_DESTINATION_NUMBER = {destination: at for at, destination in enumerate(DESTINATIONS)}
+
+
+@final
+class RecordStore:
+    """:class:`resolver.model.RecordCache` in native. Sizes in octets, TTLs in seconds."""
+
+    def __init__(self, bytes_max: int, ttl_max: int, ttl_negative_max: int) -> None:
+        self._native = _native.RecordCache(bytes_max, ttl_max, ttl_negative_max)
+
+    def get(self, name: Name, rtype: int, now: float) -> Cached | None:
+        """The live entry for name and type; an NXDOMAIN entry answers for every type."""
+        found = self._native.get(name, rtype, now)
+        if found is None:
+            return None
+        kind, rrset, proofs, rank, security, origin = found
+        return Cached(
+            CachedKind(kind),
+            rrset_from_tuple(rrset) if rrset else None,
+            rrsets_from_tuples(proofs),
+            Rank(rank),
+            Security(security),
+            Address(origin),
+        )
+
+    def put(
+        self, rrset: RRset, rank: Rank, security: Security, origin: Address, now: float
+    ) -> bool:
+        """Store records unless a live entry of better rank stands."""
+        return self._native.put(rrset_to_tuple(rrset), rank, security, origin, now)
+
+    def put_negative(
+        self,
+        question: Question,
+        kind: CachedKind,
+        ttl: int,
+        proofs: tuple[RRset, ...],
+        security: Security,
+        origin: Address,
+        now: float,
+    ) -> None:
+        """Store NODATA for name and type, or NXDOMAIN for the whole name."""
+        self._native.put_negative(
+            question.name,
+            question.rtype,
+            kind,
+            ttl,
+            rrsets_to_tuples(proofs),
+            security,
+            origin,
+            now,
+        )
+
+    def flush(self, name: Name, subtree: bool) -> int:
+        """Forget a name (or it and all below); number of entries dropped."""
+        return self._native.flush(name, subtree)
+
+    def entries(self) -> int:
+        """Entries held now."""
+        return self._native.entries()
+
+    def size(self) -> int:
+        """Octets held now."""
+        return self._native.bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKey:
+    """What makes two clients' questions one: they get the same reply and join one lookup."""
+
+    view: int
+    question: Question
+    do: bool
+    cd: bool
+
+
+def build_answer(
+    question: Question, sections: Sections, now: float, rclass: int = IN
+) -> _native.Answer:
+    """The reply for ``sections``; its TTLs count down from ``now``."""
+    return _native.Answer(
+        question.name,
+        question.rtype,
+        rclass,
+        sections.rcode,
+        rrsets_to_tuples(sections.answer),
+        rrsets_to_tuples(sections.authority),
+        (),
+        sections.ede,
+        now,
+    )
+
+
+@final
+class AnswerStore:
+    """Replies ready to send, looked up by the listener's threads. ``bytes_max`` in octets."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.native = _native.AnswerCache(bytes_max)
+
+    def put(
+        self,
+        key: AnswerKey,
+        generation: int,
+        answer: _native.Answer,
+        lifetime: float,
+        destination: Destination,
+        now: float,
+    ) -> None:
+        """Keep ``answer`` for ``lifetime`` seconds, to be served under ``generation`` only."""
+        self.native.put(
+            key.view,
+            key.question.name,
+            key.question.rtype,
+            key.do,
+            key.cd,
+            generation,
+            answer,
+            lifetime,
+            _DESTINATION_NUMBER[destination],
+            now,
+        )
+
+    def peek(self, key: AnswerKey, now: float) -> bytes | None:
+        """The live reply as octets, if any; not counted as a hit."""
+        return self.native.peek(
+            key.view, key.question.name, key.question.rtype, key.do, key.cd, now
+        )
+
+    def set_generation(self, generation: int) -> None:
+        """From now on serve only replies of this generation."""
+        self.native.set_generation(generation)
+
+    def flush(self, name: Name, subtree: bool) -> int:
+        """Forget a name (or it and all below); number of replies dropped."""
+        return self.native.flush(name, subtree)
+
+    def entries(self) -> int:
+        """Replies held now."""
+        return self.native.entries()
+
+    def size(self) -> int:
+        """Octets held now."""
+        return self.native.bytes()

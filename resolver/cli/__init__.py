@@ -1,0 +1,105 @@
+"""The command ``inland``: one file a command; only the file of the command that runs is imported.
+
+Exit codes: 0 done; 1 an error in the input, the configuration or the start; 2 wrong usage;
+3 the running server cannot be reached.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from resolver.errors import InlandError
+
+_HELP = """A recursive DNS resolver that keeps a country's lookups inside the country.
+
+Try it without any network: inland serve --world small"""
+
+_EPILOG = (
+    "Exit codes: 0 done; 1 an error in the input, the configuration or the start; 2 wrong usage;"
+    " 3 the running server cannot be reached."
+)
+
+
+def _serve(app: typer.Typer) -> None:
+    from resolver.cli.serve import serve
+
+    app.command("serve")(serve)
+
+
+def _check(app: typer.Typer) -> None:
+    from resolver.cli.check import check
+
+    app.command("check")(check)
+
+
+def _explain(app: typer.Typer) -> None:
+    from resolver.cli.explain import explain
+
+    app.command("explain")(explain)
+
+
+def _where(app: typer.Typer) -> None:
+    from resolver.cli.explain import addresses_of
+    from resolver.cli.where import where_command
+
+    app.command("where")(where_command(addresses_of))
+
+
+def _control(app: typer.Typer) -> None:
+    from resolver.cli import control
+
+    app.add_typer(control.app, name="control")
+
+
+def _testbed(app: typer.Typer) -> None:
+    from resolver.cli import testbed
+
+    app.add_typer(testbed.app, name="testbed")
+
+
+_MOUNTS: dict[str, Callable[[typer.Typer], None]] = {
+    "serve": _serve,
+    "check": _check,
+    "explain": _explain,
+    "where": _where,
+    "control": _control,
+    "testbed": _testbed,
+}
+"""In the order of the help."""
+
+
+def build(words: Sequence[str]) -> typer.Typer:
+    """The program with the one command that ``words`` name, or with all when they name none."""
+    app = typer.Typer(
+        name="inland",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=_HELP,
+        epilog=_EPILOG,
+    )
+    app.callback()(_no_options)
+    wanted = next((word for word in words if not word.startswith("-")), "")
+    mounts = [_MOUNTS[wanted]] if wanted in _MOUNTS else _MOUNTS.values()
+    for mount in mounts:
+        mount(app)
+    return app
+
+
+def _no_options() -> None:
+    """Nothing is set before the command; this keeps a single command a command."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        build(sys.argv[1:])()
+    except InlandError as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            print(f"inland: {line}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of a pipe has had enough
+        sys.stderr.close()
+        sys.exit(0)

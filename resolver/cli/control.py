@@ -1,0 +1,84 @@
+"""``inland control``: ask the running server, over its local socket."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from resolver.cli.options import Json
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help=(
+        "Ask the running server for its state, to forget, to reload.\n\n"
+        "Exit code 3 when it cannot be reached, 1 when it says no."
+    ),
+)
+
+Socket = Annotated[
+    Path,
+    typer.Option(
+        "--socket",
+        metavar="PATH",
+        envvar="INLAND_SOCKET",
+        help="The server's socket: control.socket of its configuration.",
+    ),
+]
+
+
+@app.command()
+def status(socket: Socket, as_json: Json = False) -> None:
+    """Show what the server does and has done."""
+    _print(_ask(socket, {"command": "status"}), as_json)
+
+
+@app.command()
+def flush(
+    socket: Socket,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name to forget.", show_default=False)
+    ] = None,
+    subtree: Annotated[bool, typer.Option("--subtree", help="Also all names below.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Forget all names, and what is known of servers.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget what is cached of a name, of it and all below, or of everything."""
+    if (name is None) == (not everything):
+        raise typer.BadParameter("give either a NAME or --all")
+    request = {"command": "flush", "name": name, "subtree": subtree, "all": everything}
+    _print(_ask(socket, request), as_json)
+
+
+@app.command()
+def reload(socket: Socket, as_json: Json = False) -> None:
+    """Read the configuration again. A bad file changes nothing: it says why and exits with 1."""
+    _print(_ask(socket, {"command": "reload"}), as_json)
+
+
+def _ask(socket: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    from resolver.control import request as ask
+
+    return ask(socket, request)
+
+
+def _print(reply: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(reply))
+        return
+    width = max((len(key) for key in reply), default=0)
+    for key, value in reply.items():
+        print(f"{key.replace('_', ' '):<{width}}  {_text(value)}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)

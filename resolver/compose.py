@@ -1,0 +1,75 @@
+"""From the end of a resolution to the sections of a reply, and how long that reply may live.
+
+Pure. RFC 4035 section 3.2.1 (what a client without DO does not get), RFC 2308 section 5 and
+RFC 9520 section 3.2 (how long a denial or a failure is kept). Responses are minimal: the answer,
+and for a denial its proof. AD is never set, since nothing is validated yet.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from resolver.limits import ANSWER_EMPTY_SECONDS, ANSWER_FAILURE_SECONDS
+from resolver.model import Address, Question, Rcode, Result, RRset, Type
+
+_DNSSEC_TYPES = frozenset(
+    {
+        Type.DS,
+        Type.RRSIG,
+        Type.NSEC,
+        Type.DNSKEY,
+        Type.NSEC3,
+        Type.NSEC3PARAM,
+    }
+)
+_SOUND = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """A reply without what is the client's own, and its lifetime in seconds (0: not kept)."""
+
+    rcode: int
+    answer: tuple[RRset, ...]
+    authority: tuple[RRset, ...]
+    ede: tuple[tuple[int, str], ...]
+    lifetime: float
+
+
+def compose(result: Result, question: Question, do: bool) -> Sections:
+    """The sections that a client with or without DO gets for ``question``."""
+    answer, authority = result.answer, result.authority
+    if not do:
+        answer = _without_dnssec(answer, question.rtype)
+        authority = _without_dnssec(authority, question.rtype)
+    return Sections(
+        result.rcode, answer, authority, result.ede, _lifetime(result, answer, authority)
+    )
+
+
+def _without_dnssec(section: tuple[RRset, ...], rtype: int) -> tuple[RRset, ...]:
+    """RFC 4035 section 3.2.1: strip "any authenticating DNSSEC RRs", but not types "that the
+    initiating query explicitly requested"."""
+    return tuple(
+        replace(rrset, signatures=()) if rrset.signatures else rrset
+        for rrset in section
+        if rrset.rtype == rtype or rrset.rtype not in _DNSSEC_TYPES
+    )
+
+
+def _lifetime(result: Result, answer: tuple[RRset, ...], authority: tuple[RRset, ...]) -> float:
+    """Least TTL of what the reply carries; the core has put the negative TTL into the SOA."""
+    if not result.cacheable:
+        return 0.0
+    if result.rcode not in _SOUND:
+        return ANSWER_FAILURE_SECONDS
+    return float(min((rrset.ttl for rrset in (*answer, *authority)), default=ANSWER_EMPTY_SECONDS))
+
+
+def addresses_in(section: Iterable[RRset]) -> list[Address]:
+    """The addresses that a section gives, in its order."""
+    return [
+        Address(rdata)
+        for rrset in section
+        if rrset.rtype in (Type.A, Type.AAAA)
+        for rdata in rrset.rdatas
+    ]

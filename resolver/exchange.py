@@ -1,0 +1,97 @@
+"""The door, in native: the only way out for DNS, with every exchange counted under its label.
+
+Implements :class:`resolver.model.Door` over UDP and TCP sockets. Ports, IDs, letter case,
+time-outs and the matching of replies (RFC 5452) live in native; this file turns wishes into its
+tuples and its outcomes into values.
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+from resolver import _native
+from resolver.counters import Clock, Counters
+from resolver.model import Ask, Failure, Outcome, Transport
+from resolver.wire import message_from_tuple
+
+_FAILURES: tuple[Failure | None, ...] = (
+    None,
+    Failure.TIMEOUT,
+    Failure.UNREACHABLE,
+    Failure.MALFORMED,
+    Failure.CASE,
+    Failure.CLOSED,
+    Failure.NOT_SENT,
+)
+
+
+@final
+class NativeDoor:
+    """Upstream sockets. ``port`` is that of every server asked; times in seconds.
+
+    ``outcomes_max`` bounds what one :meth:`take` returns, so that a turn of the driver is bounded.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        counters: Counters,
+        *,
+        port: int,
+        workers: int,
+        in_flight_max: int,
+        linger: float,
+        tcp_idle: float,
+        outcomes_max: int,
+    ) -> None:
+        self._counters = counters
+        self._outcomes_max = outcomes_max
+        self._native = _native.Door(
+            clock, counters.native, port, workers, in_flight_max, linger, tcp_idle
+        )
+
+    def fileno(self) -> int:
+        """Readable when outcomes wait."""
+        return self._native.fileno()
+
+    def submit(self, asks: Sequence[tuple[int, Ask]]) -> None:
+        """Send a batch; each ticket comes back exactly once from :meth:`take`."""
+        slot = self._counters.slot
+        self._native.submit(
+            [
+                (
+                    ticket,
+                    ask.address,
+                    ask.question.name,
+                    ask.question.rtype,
+                    slot(ask.label, ask.transport),
+                    ask.timeout,
+                    ask.transport is Transport.TCP,
+                    ask.edns,
+                    ask.randomise_case,
+                )
+                for ticket, ask in asks
+            ]
+        )
+
+    def take(self) -> list[tuple[int, Outcome]]:
+        """Outcomes that have arrived since the last call, oldest first."""
+        return [
+            (
+                ticket,
+                Outcome(
+                    message=message_from_tuple(message) if message else None,
+                    failure=_FAILURES[failure],
+                    rtt=rtt,
+                    size=size,
+                ),
+            )
+            for ticket, failure, message, rtt, size in self._native.take(self._outcomes_max)
+        ]
+
+    def in_flight(self) -> int:
+        """Exchanges that have been sent and have not ended."""
+        return self._native.in_flight()
+
+    def close(self) -> None:
+        """Close all sockets and join the threads. Idempotent."""
+        self._native.close()

@@ -1,0 +1,106 @@
+"""The listener, in native: clients over UDP and TCP; hits never come here, misses do.
+
+RFC 1035 section 4.2, RFC 7766. Access list, malformed packets and questions that need no
+resolution are dealt with in native and counted there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from resolver import _native
+from resolver.cache import Answer, AnswerKey, AnswerStore
+from resolver.counters import TRANSPORTS, Clock, Counters
+from resolver.model import Address, ClientContext, Question
+from resolver.names import Name
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A client's question that the answer cache could not answer. Its token is answered once."""
+
+    token: int
+    key: AnswerKey
+    rclass: int
+    recursion: bool  # RD was set
+    client: ClientContext
+
+
+@final
+class Listener:
+    """Client sockets, bound and served at once. Times in seconds, sizes in octets.
+
+    Raises:
+        OSError: an address cannot be bound; the error names it.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        answers: AnswerStore,
+        counters: Counters,
+        *,
+        addresses: Sequence[tuple[str, int]],
+        allow: Sequence[str],
+        workers: int,
+        misses_max: int,
+        udp_payload_max: int,
+        tcp_connections_max: int,
+        tcp_idle: float,
+    ) -> None:
+        self._native = _native.Listener(
+            clock,
+            answers.native,
+            counters.native,
+            addresses,
+            allow,
+            workers,
+            misses_max,
+            udp_payload_max,
+            tcp_connections_max,
+            tcp_idle,
+        )
+
+    def fileno(self) -> int:
+        """Readable when misses wait."""
+        return self._native.fileno()
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """What was bound, with port 0 resolved."""
+        return self._native.addresses()
+
+    def take(self, most: int) -> list[Miss]:
+        """At most ``most`` misses, oldest first."""
+        return [
+            Miss(
+                token,
+                AnswerKey(view, Question(Name(name), rtype), do, cd),
+                rclass,
+                recursion,
+                ClientContext(TRANSPORTS[transport], Address(address), view),
+            )
+            for (
+                token,
+                name,
+                rtype,
+                rclass,
+                recursion,
+                do,
+                cd,
+                transport,
+                address,
+                view,
+            ) in self._native.take(most)
+        ]
+
+    def reply(self, replies: Sequence[tuple[int, Answer]]) -> None:
+        """Send replies in one call; tokens of clients that have gone are ignored."""
+        self._native.reply(replies)
+
+    def set_access(self, allow: Sequence[str]) -> None:
+        """Replace the access list (CIDR). Raises ``ValueError``."""
+        self._native.set_access(allow)
+
+    def close(self) -> None:
+        """Stop serving and join the threads. Idempotent."""
+        self._native.close()

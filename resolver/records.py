@@ -1,0 +1,89 @@
+"""Records of misses on their way to a sink: a bounded queue whose losses are counted.
+
+A lookup never waits for its record: when the sink is slower than the lookups, records are lost
+and the loss is exported. Limitations: the ledger does not exist yet; the sink is a null one.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol, final
+
+import trio
+
+from resolver.limits import RECORDS_BATCH, RECORDS_GATHER_SECONDS, RECORDS_QUEUE_MAX
+from resolver.model import Record
+
+
+class Sink(Protocol):
+    """Where records go, one batch at a time."""
+
+    blocking: bool
+    """Whether :meth:`write` may wait for a disk or a network; it is then called in a thread."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Keep a batch. What it raises ends the program: books that cannot be kept are a fault."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+@final
+class NullSink:
+    """Forgets everything."""
+
+    blocking = False
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Drop the batch."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@final
+class RecordQueue:
+    """Records between the driver, which puts, and the task that writes them to the sink."""
+
+    def __init__(self, sink: Sink, length_max: int = RECORDS_QUEUE_MAX) -> None:
+        self._sink = sink
+        self._length_max = length_max
+        self._waiting: deque[Record] = deque()
+        self._news = trio.Event()
+        self._closing = trio.Event()
+        self.emitted = 0
+        self.lost = 0
+
+    def put(self, record: Record) -> None:
+        """Queue a record, or count it as lost when the queue is full."""
+        if len(self._waiting) >= self._length_max:
+            self.lost += 1
+            return
+        self.emitted += 1
+        self._waiting.append(record)
+        self._news.set()
+
+    def close(self) -> None:
+        """Let :meth:`run` write what is queued and return."""
+        self._closing.set()
+        self._news.set()
+
+    async def run(self) -> None:
+        """Write batches to the sink until :meth:`close`; the sink is closed at the end."""
+        while not self._closing.is_set():
+            await self._news.wait()
+            # Gather, so that a busy resolver wakes this task some times a second, not each miss.
+            with trio.move_on_after(RECORDS_GATHER_SECONDS):
+                await self._closing.wait()
+            self._news = trio.Event()
+            await self._write_all()
+        self._sink.close()
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            count = min(len(self._waiting), RECORDS_BATCH)
+            batch = [self._waiting.popleft() for _ in range(count)]
+            if self._sink.blocking:
+                await trio.to_thread.run_sync(self._sink.write, batch)
+            else:
+                self._sink.write(batch)
+                await trio.lowlevel.checkpoint()

@@ -1,0 +1,203 @@
+"""What happens to one miss: from the listener to a lookup, and from its result to the reply.
+
+Clients with one answer key join one lookup and share its route. The reply is stored for native
+under the generation of the policy that made it, counted, and recorded. Questions that are never
+resolved are turned away here: other classes than IN and meta-types (RFC 6895 section 3.1), RD=0.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import final
+
+from policy.border import Policy
+from resolver import limits
+from resolver.cache import Answer, AnswerKey, AnswerStore, build_answer
+from resolver.compose import Sections, addresses_in, compose
+from resolver.counters import Clock
+from resolver.listen import Listener, Miss
+from resolver.model import (
+    IN,
+    Address,
+    Books,
+    ClientContext,
+    Ede,
+    Purpose,
+    Question,
+    Rcode,
+    Record,
+    Result,
+    Transport,
+    Type,
+)
+from resolver.names import to_text
+from resolver.records import RecordQueue
+from resolver.resolve import Driver
+from resolver.tally import Tally, Turned
+
+_log = logging.getLogger("inland.serve")
+
+_META_TYPES = frozenset({Type.OPT, *range(128, 255)})
+"""RFC 6895 section 3.1: OPT and the QTYPEs and meta-TYPEs 128–255; ANY is answered by the core."""
+
+_INTERNAL = ClientContext(Transport.INTERNAL, Address(b""))
+
+_TURNED = {
+    Turned.CLASS: (Rcode.REFUSED, Ede.NOT_SUPPORTED, "only class IN is resolved"),
+    Turned.TYPE: (Rcode.NOTIMP, Ede.NOT_SUPPORTED, "this type cannot be resolved"),
+    Turned.RECURSION: (Rcode.REFUSED, Ede.OTHER, "only questions with RD set are resolved"),
+    Turned.OVERLOAD: (Rcode.SERVFAIL, Ede.NOT_READY, "too many clients wait for this answer"),
+    Turned.STOPPING: (Rcode.SERVFAIL, Ede.NOT_READY, "this server is stopping"),
+}
+
+
+@final
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """A lookup under way with the clients that wait for it: each with its time of arrival."""
+
+    key: AnswerKey
+    waiting: list[tuple[float, Miss]] = field(default_factory=list)
+
+
+@final
+class Service:
+    """Misses in, replies out. Implements :class:`resolver.resolve.Clients`."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        driver: Driver,
+        clock: Clock,
+        answers: AnswerStore,
+        records: RecordQueue,
+        tally: Tally,
+    ) -> None:
+        self._listener = listener
+        self._driver = driver
+        self._clock = clock
+        self._answers = answers
+        self._records = records
+        self._tally = tally
+        self._policy: Policy | None = None
+        self._pending: dict[tuple[int, AnswerKey], _Pending] = {}
+        self._replies: list[tuple[int, Answer]] = []
+        self._stopping = False
+
+    def set_policy(self, policy: Policy) -> None:
+        """From now on lookups begin under this policy, and only its answers are served."""
+        self._policy = policy
+        self._answers.set_generation(policy.generation_number)
+
+    def stop(self) -> None:
+        """Turn new clients away; those that wait get their answers."""
+        self._stopping = True
+
+    def fileno(self) -> int:
+        """Readable when misses wait."""
+        return self._listener.fileno()
+
+    def accept(self, now: float) -> None:
+        """Take a batch of misses: join, start a lookup, or turn away."""
+        policy = self._policy
+        assert policy is not None, "no policy was set"
+        for miss in self._listener.take(limits.TURN_MISSES):
+            if (turned := self._turned(miss)) is not None:
+                self._turn_away(miss, turned, now)
+                continue
+            pending = self._pending.get((policy.generation_number, miss.key))
+            if pending is None:
+                self._start(miss, policy, now)
+            elif len(pending.waiting) < limits.JOINERS_MAX:
+                pending.waiting.append((now, miss))
+            else:
+                self._turn_away(miss, Turned.OVERLOAD, now)
+
+    def flush(self) -> None:
+        """Send this turn's replies in one call."""
+        if self._replies:
+            self._listener.reply(self._replies)
+            self._replies = []
+
+    def _turned(self, miss: Miss) -> Turned | None:
+        if self._stopping:
+            return Turned.STOPPING
+        if miss.rclass != IN:
+            return Turned.CLASS
+        if miss.key.question.rtype in _META_TYPES:
+            return Turned.TYPE
+        return None if miss.recursion else Turned.RECURSION
+
+    def _turn_away(self, miss: Miss, turned: Turned, now: float) -> None:
+        self._tally.turned[turned] += 1
+        rcode, ede, why = _TURNED[turned]
+        sections = Sections(rcode, (), (), ((ede, why),), 0.0)
+        answer = build_answer(miss.key.question, sections, now, miss.rclass)
+        self._replies.append((miss.token, answer))
+
+    def _start(self, miss: Miss, policy: Policy, now: float) -> None:
+        pending = _Pending(miss.key, [(now, miss)])
+        self._pending[policy.generation_number, miss.key] = pending
+
+        def done(result: Result, books: Books) -> None:
+            del self._pending[policy.generation_number, miss.key]
+            try:
+                self._finish(pending, policy, result, books)
+            except Exception:  # our fault in one answer must not silence all others
+                self._tally.faults += 1
+                _log.exception("fault in the answer for %s", to_text(miss.key.question.name))
+                self._finish(pending, policy, Result(Rcode.SERVFAIL, cacheable=False), books)
+
+        self._driver.lookup(miss.key.question, done)
+
+    def _finish(self, pending: _Pending, policy: Policy, result: Result, books: Books) -> None:
+        now = self._clock.now()
+        key = pending.key
+        sections = compose(result, key.question, key.do)
+        answer = build_answer(key.question, sections, now)
+        destination = policy.destination(addresses_in(result.answer), key.question.name)
+        if sections.lifetime > 0:
+            self._answers.put(
+                key, policy.generation_number, answer, sections.lifetime, destination, now
+            )
+        exchanges = tuple(books.trail)
+        for arrived, miss in pending.waiting:
+            seconds = now - arrived
+            self._replies.append((miss.token, answer))
+            self._tally.lookup(miss.client.transport, books.route, destination, books.reason)
+            self._tally.seconds[books.route].observe(seconds)
+            self._records.put(
+                Record(
+                    self._clock.wall(),
+                    key.question,
+                    miss.client,
+                    result.rcode,
+                    books.route,
+                    destination,
+                    books.reason,
+                    seconds,
+                    policy.generation,
+                    exchanges,
+                )
+            )
+            exchanges = ()  # joined clients share the route; the work is told once
+
+    def internal(self, question: Question, purpose: Purpose, result: Result, books: Books) -> None:
+        """Work without a client has ended: a lookup like any other, so that no escape hides."""
+        policy = self._policy
+        assert policy is not None, "no policy was set"
+        destination = policy.destination((), question.name)
+        self._tally.lookup(Transport.INTERNAL, books.route, destination, books.reason)
+        self._records.put(
+            Record(
+                self._clock.wall(),
+                question,
+                _INTERNAL,
+                result.rcode,
+                books.route,
+                destination,
+                books.reason,
+                sum(exchange.rtt for exchange in books.trail),
+                policy.generation,
+                tuple(books.trail),
+            )
+        )

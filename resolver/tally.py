@@ -1,0 +1,67 @@
+"""Counts of lookups that Python answered; those that native answered are in its own counters.
+
+Written by the driver's task, read by the exporter's thread: each value is replaced in one step,
+and a scrape may see a lookup in one count that another does not show yet. Every key is from a
+closed set, so the number of series is bounded.
+"""
+
+from bisect import bisect_left
+from enum import Enum
+from typing import final
+
+from resolver.counters import HIT_SECONDS_BOUNDS
+from resolver.model import Destination, Reason, Route, Transport
+
+_MISS_SECONDS_BOUNDS = (1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+SECONDS_BOUNDS = tuple(sorted({*HIT_SECONDS_BOUNDS, *_MISS_SECONDS_BOUNDS}))
+"""Upper bounds, in seconds, of the buckets of ``inland_lookup_seconds``: those of native's hits
+and those of misses."""
+
+
+class Turned(Enum):
+    """Why a question was turned away without a lookup."""
+
+    CLASS = "class"
+    TYPE = "type"
+    RECURSION = "recursion_not_desired"
+    OVERLOAD = "overload"
+    STOPPING = "stopping"
+
+
+@final
+class Histogram:
+    """Counts in each bucket of :data:`SECONDS_BOUNDS` and above, and their sum in seconds."""
+
+    __slots__ = ("buckets", "total")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(SECONDS_BOUNDS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one lookup."""
+        self.buckets[bisect_left(SECONDS_BOUNDS, seconds)] += 1
+        self.total += seconds
+
+
+@final
+class Tally:
+    """All of them."""
+
+    def __init__(self) -> None:
+        self.lookups: dict[tuple[Transport, Route, Destination], int] = {}
+        self.escaped: dict[tuple[Reason, Destination], int] = {}
+        self.seconds: dict[Route, Histogram] = {route: Histogram() for route in Route}
+        self.turned: dict[Turned, int] = dict.fromkeys(Turned, 0)
+        self.faults = 0
+
+    def lookup(
+        self, transport: Transport, route: Route, destination: Destination, reason: Reason
+    ) -> None:
+        """One client (or one piece of internal work) got its answer."""
+        key = (transport, route, destination)
+        self.lookups[key] = self.lookups.get(key, 0) + 1
+        if route is Route.ESCAPED:
+            why = (reason, destination)
+            self.escaped[why] = self.escaped.get(why, 0) + 1
