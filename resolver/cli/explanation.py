@@ -96,7 +96,10 @@ def show(told: dict[str, Any]) -> None:
     console = Console(highlight=False)
     table = Table(title=f"{told['name']} {told['type']}", title_justify="left")
     for column in ("#", "zone", "asked", "server", "where", "why there", "outcome", "ms"):
-        table.add_column(column, justify="right" if column in ("#", "ms") else "left")
+        right = column in ("#", "ms")
+        table.add_column(
+            column, justify="right" if right else "left", overflow="fold", no_wrap=right
+        )
     for at, step in enumerate(told["exchanges"], 1):
         where = Text(step["verdict"], style=_COLOURS[step["verdict"]])
         where.append(f" {step['country']}\n{step['grade']}, tier {step['tier']}")
