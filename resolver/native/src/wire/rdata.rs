@@ -75,7 +75,7 @@ pub fn expand(
             Field::Name => expand_name(message, at, end, out)?,
             Field::A6 => {
                 let prefix = usize::from(*message.get(at).ok_or(Malformed::Short)?);
-                let suffix = 16usize.checked_sub(prefix / 8).ok_or(Malformed::Rdata)?;
+                let suffix = 128usize.checked_sub(prefix).ok_or(Malformed::Rdata)?.div_ceil(8);
                 let next = copy(message, at, at + 1 + suffix, end, out)?;
                 if prefix == 0 { next } else { expand_name(message, next, end, out)? }
             }
