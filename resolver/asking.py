@@ -121,7 +121,7 @@ class _Asking:
             limits.TCP_SECONDS if stream else limits.EXCHANGE_SECONDS,
             transport,
             server.no_edns_until <= task.now if edns is None else edns,
-            task.core.settings.randomise_case,
+            task.core.settings.randomise_case and not stream,
         )
         needless = contest.is_needless(candidate, task.now)
         tried = Tried(ask, self.cut.zone, candidate.name, candidate.tier, needless)
@@ -153,6 +153,8 @@ class _Asking:
             if candidate.tries > limits.TRIES_PER_SERVER + 1:
                 candidate.failed = True
                 return None
+            if self.contest.is_needless(candidate, self.task.now):
+                return None  # a server of an earlier tier has come back meanwhile
             return (yield from self._try(candidate, transport, edns))
         if outcome.message is None:
             self._failed(candidate, tried, outcome)
