@@ -87,7 +87,7 @@ def open_database(entry: DatabaseFile) -> Database:
             raise SourceError(f"{entry.path}: holds no country codes")
         built = datetime.fromtimestamp(reader.metadata().build_epoch, UTC).date().isoformat()
     except (maxminddb.InvalidDatabaseError, ValueError, OSError, OverflowError) as error:
-        raise SourceError(f"{entry.path}: not a usable MaxMind DB: {error}") from error
+        raise SourceError(f"{entry.path}: not a usable MaxMind DB") from error
     return Database(entry.name, hashlib.sha256(data).hexdigest(), f"of {built}", reader.get)
 
 

@@ -33,6 +33,7 @@ class Registry:
     """The regional registries' view, as packed in ``iptocc``. ``edition`` names the snapshot."""
 
     edition: str
+    get: Callable[[str], str | None] = iptocc.country_code
 
     @property
     def identity(self) -> str:
@@ -40,7 +41,7 @@ class Registry:
 
     def hear(self, text: str) -> Evidence:
         """The country of the registered block; ``None`` for none or for a region such as EU."""
-        code = iptocc.country_code(text)
+        code = self.get(text)
         said = f"registered in {code}" if code else "not registered to a country"
         return Evidence("registry", country_of(code), f"{said} ({self.edition})")
 

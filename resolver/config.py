@@ -13,7 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+)
 
 from resolver.config_checks import cross_check, describe
 from resolver.config_lines import Tree, path_text, read_tree
@@ -227,6 +235,12 @@ class LogSection(Section):
     )
 
 
+def _some(codes: tuple[str, ...]) -> tuple[str, ...]:
+    if not codes:
+        raise ValueError("expected at least one country code")
+    return codes
+
+
 def _part(section: type[Section]) -> Any:
     return Field(default_factory=dict, description=(section.__doc__ or "").rstrip("."))
 
@@ -234,8 +248,9 @@ def _part(section: type[Section]) -> Any:
 class Config(Section):
     """A whole configuration. Sections and keys that are left out have their defaults."""
 
-    home: tuple[Country, ...] = Field(
-        min_length=1, description="country codes inside the border; one country or a region"
+    home: Annotated[tuple[Country, ...], AfterValidator(_some)] = Field(
+        description="country codes inside the border; one country or a region",
+        json_schema_extra={"minItems": 1},
     )
     listen: ListenSection = _part(ListenSection)
     access: AccessSection = _part(AccessSection)
@@ -298,7 +313,7 @@ def parse(data: bytes, source: str = "(text)", base: Path | None = None) -> Conf
     else:
         findings.append(Finding("(file)", "expected keys such as home: [IN]", tree.line(())))
     if findings or config is None:
-        raise ConfigError(source, sorted(findings, key=lambda finding: finding.line or 0))
+        raise ConfigError(source, sorted(findings, key=lambda found: (found.line or 0, found.path)))
     config._source = source
     config._tree = tree
     return config

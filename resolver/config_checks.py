@@ -33,8 +33,6 @@ def describe(error: Mapping[str, Any], root: type[BaseModel]) -> Found:
             message = f"expected keys and values, got {shown(value)}"
         case "tuple_type":
             message = f"expected a list, such as [{_sample(value)}], got {shown(value)}"
-        case "too_short":
-            message = "expected at least one entry"
         case "value_error":
             message = str(error["ctx"]["error"])
         case _:

@@ -148,7 +148,7 @@ class _Reader:
                 raise self._refuse(f"alias *{event.anchor} without its anchor before it", event)
             return known
         tag = getattr(event, "tag", None)
-        if tag not in (None, "!"):
+        if tag is not None:
             raise self._refuse(f"tag {tag!r} is not supported", event)
         node = _Node(_line(event))
         if isinstance(event, yaml.ScalarEvent):

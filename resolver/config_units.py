@@ -4,7 +4,7 @@ Responsible for durations (``2s``), sizes (``256MiB``), addresses with a port, p
 country codes and plain switches. Each kind is a :class:`Unit` that pydantic calls to read a
 value and asks for its JSON schema; errors say what was expected and show an example.
 
-Sources: ISO 3166-1 alpha-2 (codes assigned and user-assigned), RFC 3986 section 3.2.2 (brackets).
+Source: ISO 3166-1 alpha-2 (codes assigned and user-assigned).
 
 Limitations: values are text or number as they stand in YAML; nothing is looked up.
 """
