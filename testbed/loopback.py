@@ -8,7 +8,6 @@ Limitations: Linux, where all of 127.0.0.0/8 is local; see ``serve.py`` for the 
 
 import json
 import select
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,16 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from testbed.remote import BackendError, Remote
 from testbed.truth import State
 from testbed.world import AddressPlan, World, make_world
 
 START_SECONDS: Final = 30.0
-CONTROL_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 5.0
-
-
-class BackendError(Exception):
-    """A backend that did not start, or a command that it refused."""
 
 
 class Loopback:
@@ -40,8 +35,7 @@ class Loopback:
         self.state = State()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._lines: Any = None
+        self._remote: Remote | None = None
 
     @property
     def plan(self) -> AddressPlan:
@@ -87,10 +81,7 @@ class Loopback:
                 assert self._process.stderr is not None
                 raise BackendError(self._process.stderr.read().decode(errors="replace").strip())
             self.port = int(json.loads(line)["port"])
-            self._control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._control.settimeout(CONTROL_SECONDS)
-            self._control.connect(str(path))
-            self._lines = self._control.makefile("rb")
+            self._remote = Remote(path)
         except BaseException:
             self.stop()
             raise
@@ -98,12 +89,9 @@ class Loopback:
 
     def stop(self) -> None:
         """End the server process; more calls do nothing."""
-        if self._lines is not None:
-            self._lines.close()
-            self._lines = None
-        if self._control is not None:
-            self._control.close()
-            self._control = None
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = None
         process, self._process = self._process, None
         if process is not None:
             assert process.stdin and process.stdout and process.stderr
@@ -136,14 +124,9 @@ class Loopback:
         Raises:
             BackendError: the command was refused or the server is gone.
         """
-        if self._control is None:
+        if self._remote is None:
             raise BackendError("the world is not running")
-        self._control.sendall(json.dumps({"command": name, **more}).encode() + b"\n")
-        line = self._lines.readline()
-        answer: dict[str, Any] = json.loads(line) if line else {"error": "the world has ended"}
-        if not answer.get("ok"):
-            raise BackendError(str(answer.get("error")))
-        return answer
+        return self._remote.command(name, **more)
 
     def cut(self) -> None:
         """Let nothing pass the border; questions to servers abroad are counted, not answered."""

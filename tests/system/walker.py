@@ -37,7 +37,7 @@ def expected_chain(expected: Expected) -> Chain:
 
 @dataclass
 class Walker:
-    """One walk through a world; ``sent`` lists ``(address, name, type)``."""
+    """One walk through a world; ``sent`` lists ``(address, name, type, transport)``."""
 
     hints: dict[str, str]
     port: int
@@ -47,7 +47,7 @@ class Walker:
     bad: set[tuple[str, str]] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
     plain: set[str] = field(default_factory=set)
-    sent: list[tuple[str, str, str]] = field(default_factory=list)
+    sent: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.cuts["."] = list(self.hints)
@@ -108,11 +108,11 @@ class Walker:
         edns = -1 if address in self.plain else 0
         query = dns.message.make_query(name, rtype, use_edns=edns, payload=1232)
         query.flags &= ~dns.flags.RD
-        self.sent.append((address, name, rtype))
+        self.sent.append((address, name, rtype, "udp"))
         try:
             reply = dns.query.udp(query, address, self.timeout, self.port)
             if reply.flags & dns.flags.TC:
-                self.sent.append((address, name, rtype))
+                self.sent.append((address, name, rtype, "tcp"))
                 reply = dns.query.tcp(query, address, self.timeout * 5, self.port)
         except (dns.exception.Timeout, OSError):
             self.silent.add(address)
