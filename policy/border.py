@@ -24,6 +24,7 @@ from policy.verdict import (
     by_special_use,
     by_voices,
 )
+from resolver.limits import LOCATIONS_MAX
 from resolver.model import (
     Address,
     Destination,
@@ -36,11 +37,6 @@ from resolver.model import (
 from resolver.names import Name, ancestors
 
 __all__ = ["Mode", "Policy", "make_policy"]
-
-# Addresses whose verdict is remembered. More than the name servers that a national resolver meets
-# in an hour; at about 150 octets each the table stays under 10 MB. Locations themselves are
-# shared between addresses, so a flood of new addresses fills it with small entries only.
-LOCATIONS_MAX = 65_536
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,13 +23,9 @@ from policy.border import Policy, make_policy
 from policy.inputs import DatabaseFile, PolicyInputs
 from policy.sources import Database, Registry, Source, code_in
 from resolver.errors import ConfigError, Finding, SourceError
+from resolver.limits import DATABASE_OCTETS_MAX, DATABASE_PROBES
 
 __all__ = ["PolicyInputs", "load_policy", "open_database", "open_registry"]
-
-# The largest country databases sold are below 200 MiB; anything over this is a wrong file.
-DATABASE_OCTETS_MAX = 1 << 30
-# Networks looked at to find out whether a database speaks of countries at all.
-DATABASE_PROBES = 1000
 
 
 def load_policy(inputs: PolicyInputs, source: str = "policy") -> Policy:

@@ -190,12 +190,6 @@ class LocalSection(Section):
     )
 
 
-class AnswerSection(Section):
-    """How replies are composed."""
-
-    minimal: Switch = key(True, "leave out authority and additional records that nobody needs")
-
-
 class LimitsSection(Section):
     """Bounds on work in progress."""
 
@@ -259,7 +253,6 @@ class Config(Section):
     border: BorderSection = _part(BorderSection)
     cache: CacheSection = _part(CacheSection)
     local: LocalSection = _part(LocalSection)
-    answer: AnswerSection = _part(AnswerSection)
     limits: LimitsSection = _part(LimitsSection)
     metrics: MetricsSection = _part(MetricsSection)
     control: ControlSection = _part(ControlSection)

@@ -18,13 +18,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from resolver.errors import ConfigError, Finding
-
-# A national prefix list of 50,000 entries is about 1 MiB.
-OCTETS_MAX = 8 << 20
-# Deeper than any key of ours; bounds the recursion here and in validation.
-DEPTH_MAX = 16
-# Values in one file after aliases are followed: an alias bomb multiplies, a long list does not.
-NODES_MAX = 200_000
+from resolver.limits import CONFIG_DEPTH_MAX, CONFIG_NODES_MAX, CONFIG_OCTETS_MAX
 
 Path = tuple[str | int, ...]
 
@@ -79,8 +73,8 @@ def read_tree(data: bytes, source: str) -> Tree:
     Raises:
         ConfigError: what is not UTF-8 or not YAML, or breaks a bound; with line and column.
     """
-    if len(data) > OCTETS_MAX:
-        raise _error(source, f"{len(data)} octets, more than the {OCTETS_MAX} allowed", None)
+    if len(data) > CONFIG_OCTETS_MAX:
+        raise _error(source, f"{len(data)} octets, more than the {CONFIG_OCTETS_MAX} allowed", None)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -140,8 +134,8 @@ class _Reader:
         return _error(self._source, what, _line(event))
 
     def _node(self, event: yaml.Event, depth: int) -> _Node:
-        if depth > DEPTH_MAX:
-            raise self._refuse(f"nested deeper than {DEPTH_MAX} levels", event)
+        if depth > CONFIG_DEPTH_MAX:
+            raise self._refuse(f"nested deeper than {CONFIG_DEPTH_MAX} levels", event)
         if isinstance(event, yaml.AliasEvent):
             known = self._anchors.get(event.anchor or "")
             if known is None:
@@ -169,10 +163,10 @@ class _Reader:
 
     def _build(self, node: _Node, path: Path) -> object:
         self._nodes += 1
-        if self._nodes > NODES_MAX:
-            raise _error(self._source, f"more than {NODES_MAX} values", node.line)
-        if len(path) > DEPTH_MAX:  # aliases can stack what each stays within the bound
-            raise _error(self._source, f"nested deeper than {DEPTH_MAX} levels", node.line)
+        if self._nodes > CONFIG_NODES_MAX:
+            raise _error(self._source, f"more than {CONFIG_NODES_MAX} values", node.line)
+        if len(path) > CONFIG_DEPTH_MAX:  # aliases can stack what each stays within the bound
+            raise _error(self._source, f"nested deeper than {CONFIG_DEPTH_MAX} levels", node.line)
         self._tree.lines.setdefault(path, node.line)
         if node.items is not None:
             return [self._build(item, (*path, at)) for at, item in enumerate(node.items)]

@@ -17,14 +17,12 @@ import dns.rdtypes.ANY.NS
 import dns.zone
 
 from resolver.errors import SourceError
+from resolver.limits import HINTS_OCTETS_MAX
 from resolver.model import Address, address_from_text
 from resolver.names import Name
 
 Hints = tuple[tuple[Name, tuple[Address, ...]], ...]
 """Root servers with their addresses, in the order of names."""
-
-# The file of today has 3.3 kB; a testbed's a few more servers.
-OCTETS_MAX = 1 << 20
 
 
 def read_hints(path: Path | None = None) -> Hints:
@@ -37,8 +35,8 @@ def read_hints(path: Path | None = None) -> Hints:
         text = resources.files("resolver").joinpath("data/root.hints").read_text("ascii")
         return _parse(text, "built-in root hints")
     try:
-        if path.stat().st_size > OCTETS_MAX:
-            raise SourceError(f"{path}: over {OCTETS_MAX} octets, not a file of root hints")
+        if path.stat().st_size > HINTS_OCTETS_MAX:
+            raise SourceError(f"{path}: over {HINTS_OCTETS_MAX} octets, not a file of root hints")
         text = path.read_text("ascii")
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}") from error

@@ -202,3 +202,29 @@ CONTROL_IDLE_SECONDS: Final = 30.0
 
 METRICS_IDLE_SECONDS: Final = 10.0
 """A silent scraper is let go, so that its thread ends."""
+
+# --- Policy and configuration ---------------------------------------------------------------------
+
+LOCATIONS_MAX: Final = 65_536
+"""Addresses whose verdict is remembered: more than the name servers that a national resolver meets
+in an hour, and under 10 MB, since equal verdicts are one object. Past it all are forgotten."""
+
+DATABASE_OCTETS_MAX: Final = 1 << 30
+"""Size of a location database. The largest country databases are below 200 MiB; anything over
+this is a wrong file."""
+
+DATABASE_PROBES: Final = 1_000
+"""Networks looked at to find out whether a database speaks of countries at all."""
+
+CONFIG_OCTETS_MAX: Final = 8 << 20
+"""Size of a configuration file; a national list of 50,000 prefixes is about 1 MiB."""
+
+CONFIG_DEPTH_MAX: Final = 16
+"""Nesting in a configuration file: deeper than any key; bounds recursion over its values."""
+
+CONFIG_NODES_MAX: Final = 200_000
+"""Values of a configuration file once aliases are followed: an alias bomb multiplies, a long list
+does not."""
+
+HINTS_OCTETS_MAX: Final = 1 << 20
+"""Size of a file of root hints; today's has 3 kB."""

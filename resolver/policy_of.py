@@ -57,7 +57,6 @@ def policy_inputs(config: Config, hints: Hints) -> PolicyInputs:
             DatabaseFile(entry.path, entry.name or entry.path.stem) for entry in border.databases
         ),
         also={
-            "answer.minimal": str(config.answer.minimal),
             "dnssec.validate": str(config.dnssec.validate_),
             "local.special_use": str(config.local.special_use),
             "resolution.ipv4": str(config.resolution.ipv4),

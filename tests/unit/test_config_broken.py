@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from resolver.config import load, parse
-from resolver.config_lines import DEPTH_MAX, NODES_MAX, OCTETS_MAX
 from resolver.errors import ConfigError
+from resolver.limits import CONFIG_DEPTH_MAX as DEPTH_MAX
+from resolver.limits import CONFIG_NODES_MAX as NODES_MAX
+from resolver.limits import CONFIG_OCTETS_MAX as OCTETS_MAX
 
 HOME = "home: [IN]\n"
 

@@ -7,7 +7,8 @@ import pytest
 
 from resolver.config import parse
 from resolver.errors import ConfigError, SourceError
-from resolver.hints import OCTETS_MAX, read_hints
+from resolver.hints import read_hints
+from resolver.limits import HINTS_OCTETS_MAX
 from resolver.model import address_from_text
 from resolver.names import from_text
 from resolver.policy_of import policy_of
@@ -61,7 +62,7 @@ def test_hints_of_an_operator(tmp_path: Path) -> None:
         (b"$INCLUDE /etc/passwd\n", "hints"),
         (b"home: [IN]\n", "hints"),
         (b"\xff\xfe", "not ASCII text"),
-        (b";" * (OCTETS_MAX + 1), "not a file of root hints"),
+        (b";" * (HINTS_OCTETS_MAX + 1), "not a file of root hints"),
     ],
 )
 def test_unusable_hints_are_named(tmp_path: Path, content: bytes, words: str) -> None:
@@ -105,7 +106,6 @@ BASE = b"home: [IN]\n"
         "resolution: {upstream_port: 5353}",
         "resolution: {root_hints: lab.hints}",
         "local: {special_use: false}",
-        "answer: {minimal: false}",
         "dnssec: {validate: false}",
     ],
 )

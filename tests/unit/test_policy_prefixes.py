@@ -28,7 +28,11 @@ def networks(draw: st.DrawFn) -> Network:
 
 def oracle(entries: dict[Network, int], address: Address) -> int | None:
     host = ip_network(bytes(address))
-    covering = [n for n in entries if n.version == host.version and host.subnet_of(n)]  # type: ignore[arg-type]
+    covering = [
+        network
+        for network in entries
+        if network.version == host.version and host.subnet_of(network)  # type: ignore[arg-type]
+    ]
     return entries[max(covering, key=lambda n: n.prefixlen)] if covering else None
 
 
