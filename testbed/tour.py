@@ -154,7 +154,7 @@ def wait_ready(console: Console, process: subprocess.Popen[bytes], log: Path) ->
         lines = log.read_text(errors="replace").splitlines(keepends=True)
         complete = [line.rstrip() for line in lines if line.endswith("\n")]
         for line in complete[shown:]:
-            console.print(f"  {line}", style="dim", markup=False)
+            console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
             if "ready:" in line:
                 return
         shown = len(complete)
