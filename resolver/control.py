@@ -58,8 +58,8 @@ class ControlServer:
             self._connections += 1
             try:
                 await self._converse(client)
-            except OSError:
-                pass  # the client has gone; there is no one to tell
+            except (OSError, trio.TooSlowError):
+                pass  # the client has gone or does not listen; there is no one to tell
             finally:
                 self._connections -= 1
 
@@ -83,7 +83,7 @@ class ControlServer:
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {"ok": False, "error": "not a line of JSON"}
         if not isinstance(request, dict):
             return {"ok": False, "error": "not a JSON object"}

@@ -203,6 +203,9 @@ CONTROL_IDLE_SECONDS: Final = 30.0
 METRICS_IDLE_SECONDS: Final = 10.0
 """A silent scraper is let go, so that its thread ends."""
 
+METRICS_POLL_SECONDS: Final = 0.1
+"""How often the exporter's thread looks whether it shall end."""
+
 # --- Policy and configuration ---------------------------------------------------------------------
 
 LOCATIONS_MAX: Final = 65_536

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from resolver.counters import HIT_SECONDS_BOUNDS, Counters
 from resolver.errors import StateError
-from resolver.limits import METRICS_IDLE_SECONDS
+from resolver.limits import METRICS_IDLE_SECONDS, METRICS_POLL_SECONDS
 from resolver.model import Destination, Route, Transport
 from resolver.tally import SECONDS_BOUNDS, Tally
 
@@ -314,7 +314,10 @@ class MetricsServer:
             ) from error
         self._server.set_app(make_wsgi_app(registry))
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="metrics", daemon=True
+            target=self._server.serve_forever,
+            args=(METRICS_POLL_SECONDS,),
+            name="metrics",
+            daemon=True,
         )
         self._thread.start()
 

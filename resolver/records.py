@@ -69,13 +69,16 @@ class RecordQueue:
 
     async def run(self) -> None:
         """Write batches to the sink until :meth:`close`; the sink is closed at the end."""
-        while not self._closing.is_set():
+        while True:
             await self._news.wait()
             # Gather, so that a busy resolver wakes this task some times a second, not each miss.
             with trio.move_on_after(RECORDS_GATHER_SECONDS):
                 await self._closing.wait()
+            last = self._closing.is_set()
             self._news = trio.Event()
             await self._write_all()
+            if last:
+                break
         self._sink.close()
 
     async def _write_all(self) -> None:

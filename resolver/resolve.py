@@ -128,6 +128,11 @@ class Driver:
         return sum(epoch.lookups for epoch in list(self._epochs.values()))
 
     @property
+    def epochs(self) -> int:
+        """Epochs with work under way, and the current one."""
+        return len(self._epochs)
+
+    @property
     def needless(self) -> int:
         """Needless escapes since the start, over all epochs."""
         return self._needless + sum(

@@ -1,0 +1,207 @@
+"""The driver: turns, deadlines, and epochs that end with their last lookup."""
+
+import os
+from collections.abc import Callable
+
+import trio
+import trio.testing
+
+from resolver import limits
+from resolver.model import (
+    Address,
+    Ask,
+    Books,
+    Label,
+    Outcome,
+    Purpose,
+    Question,
+    Reason,
+    Result,
+    Verdict,
+)
+from resolver.names import ROOT
+from resolver.resolve import Done, Driver
+
+QUESTION = Question(ROOT, 2)
+ASK = Ask(
+    Address(bytes(4)),
+    QUESTION,
+    Label(Verdict.DOMESTIC, "XA", Purpose.ANSWER, Reason.NONE),
+    timeout=1.0,
+)
+
+
+class Clock:
+    def now(self) -> float:
+        return trio.current_time()
+
+
+class Door:
+    """A door in memory, with a descriptor that is readable as native's is."""
+
+    def __init__(self) -> None:
+        self._event = os.eventfd(0, os.EFD_NONBLOCK)
+        self.submitted: list[list[tuple[int, Ask]]] = []
+        self._outcomes: list[tuple[int, Outcome]] = []
+
+    def fileno(self) -> int:
+        return self._event
+
+    def submit(self, asks: list[tuple[int, Ask]]) -> None:
+        self.submitted.append(asks)
+
+    def take(self) -> list[tuple[int, Outcome]]:
+        if self._outcomes:
+            os.eventfd_read(self._event)
+        taken, self._outcomes = self._outcomes, []
+        return taken
+
+    def answer(self, ticket: int) -> None:
+        self._outcomes.append((ticket, Outcome(None, None, 0.0)))
+        os.eventfd_write(self._event, 1)
+
+    @property
+    def tickets(self) -> list[int]:
+        return [ticket for batch in self.submitted for ticket, _ in batch]
+
+
+class Scheduler:
+    """One exchange a lookup; optionally a deadline at which all lookups end."""
+
+    def __init__(self, rcode: int, lasts: float | None = None) -> None:
+        self.rcode = rcode
+        self.lasts = lasts
+        self.needless = 0
+        self.tickets = 0
+        self.deadline: float | None = None
+        self.batch: list[tuple[int, Ask]] = []
+        self.waiting: dict[int, Done] = {}
+        self.delivered: list[int] = []
+
+    def lookup(
+        self, question: Question, now: float, done: Done, purpose: Purpose = Purpose.ANSWER
+    ) -> None:
+        self.tickets += 1
+        self.waiting[self.tickets] = done
+        self.batch.append((self.tickets, ASK))
+        self.deadline = now + self.lasts if self.lasts is not None else None
+
+    def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
+        self.delivered.append(ticket)
+        if (done := self.waiting.pop(ticket, None)) is not None:
+            done(Result(self.rcode), Books())
+
+    def advance(self, now: float) -> list[tuple[int, Ask]]:
+        if self.deadline is not None and now >= self.deadline:
+            self.deadline = None
+            for ticket in list(self.waiting):
+                self.waiting.pop(ticket)(Result(self.rcode), Books())
+        batch, self.batch = self.batch, []
+        return batch
+
+    def next_deadline(self) -> float | None:
+        return self.deadline
+
+    def flush_failures(self) -> None:
+        self.batch = []
+
+
+def drive(work: Callable[[Driver, Door], None]) -> None:
+    """Call ``work`` inside a loop, for a driver whose turns it takes itself."""
+
+    async def run() -> None:
+        door = Door()
+        driver = Driver(door, Clock())
+        work(driver, door)
+        driver.close()
+        os.close(door.fileno())
+
+    trio.run(run)
+
+
+def test_all_asks_of_a_turn_are_one_batch() -> None:
+    def work(driver: Driver, door: Door) -> None:
+        driver.open_epoch(Scheduler(0))
+        for _ in range(5):
+            driver.lookup(QUESTION, lambda result, books: None)
+        driver.turn()
+        assert len(door.submitted) == 1
+        assert len(set(door.tickets)) == 5
+        assert driver.lookups == 5
+
+    drive(work)
+
+
+def test_a_lookup_ends_under_the_epoch_that_it_began_with() -> None:
+    def work(driver: Driver, door: Door) -> None:
+        ended: list[int] = []
+        old, new = Scheduler(1), Scheduler(2)
+        driver.open_epoch(old)
+        driver.lookup(QUESTION, lambda result, books: ended.append(result.rcode))
+        driver.turn()
+        driver.open_epoch(new)
+        driver.lookup(QUESTION, lambda result, books: ended.append(result.rcode))
+        driver.turn()
+        first, second = door.tickets
+        door.answer(second)
+        door.answer(first)
+        driver.turn()
+        assert ended == [2, 1]
+        assert (old.delivered, new.delivered) == ([1], [1])
+
+    drive(work)
+
+
+def test_an_old_epoch_stays_for_its_late_outcomes_and_then_goes() -> None:
+    def work(driver: Driver, door: Door) -> None:
+        old = Scheduler(1)
+        old.needless = 3
+        driver.open_epoch(old)
+        driver.lookup(QUESTION, lambda result, books: None)
+        driver.turn()
+        old.waiting.popitem()[1](Result(2), Books())  # the lookup ends, its exchange does not
+        driver.open_epoch(Scheduler(0))
+        driver.turn()
+        assert driver.epochs == 2
+        door.answer(door.tickets[0])
+        driver.turn()
+        assert old.delivered == [1]
+        assert driver.epochs == 1
+        assert driver.needless == 3
+
+    drive(work)
+
+
+def test_reloads_without_work_leave_one_epoch() -> None:
+    def work(driver: Driver, door: Door) -> None:
+        for _ in range(3 * limits.EPOCHS_MAX):
+            driver.open_epoch(Scheduler(0))
+            driver.turn()
+        assert driver.epochs == 1
+
+    drive(work)
+
+
+def test_the_driver_wakes_for_outcomes_deadlines_and_lookups_of_other_tasks() -> None:
+    async def run() -> None:
+        door = Door()
+        driver = Driver(door, Clock())
+        driver.open_epoch(Scheduler(0, lasts=0.05))
+        with trio.fail_after(0.9 * limits.TURN_WAIT_MAX):  # else it only woke by itself
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(driver.run)
+                await trio.testing.wait_all_tasks_blocked()
+                by_deadline, by_outcome = trio.Event(), trio.Event()
+                driver.lookup(QUESTION, lambda result, books: by_deadline.set())
+                await by_deadline.wait()
+                driver.open_epoch(Scheduler(0))
+                driver.lookup(QUESTION, lambda result, books: by_outcome.set())
+                while len(door.tickets) < 2:
+                    await trio.sleep(0.001)
+                door.answer(door.tickets[1])
+                await by_outcome.wait()
+                nursery.cancel_scope.cancel()
+        driver.close()
+        os.close(door.fileno())
+
+    trio.run(run)
