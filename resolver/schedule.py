@@ -372,8 +372,17 @@ def waits_above(task: Task, wanted: Task) -> bool:
 
 
 def books(task: Task) -> Books:
-    """What a task and all that it waited for have spent."""
-    spent = [task.spent[ticket] for ticket in sorted(task.spent)]
+    """What a task, all that it waited for and all that it still waits for have spent."""
+    by_ticket = dict(task.spent)
+    seen = {id(task)}
+    queue = list(task.children)
+    while queue and len(seen) < limits.PAYERS_WALK_MAX:
+        child = queue.pop()
+        if id(child) not in seen:
+            seen.add(id(child))
+            by_ticket.update(child.spent)
+            queue.extend(child.children)
+    spent = [by_ticket[ticket] for ticket in sorted(by_ticket)]
     escapes = [t for t in spent if t.ask.label.verdict is not Verdict.DOMESTIC]
     return Books(
         exchanges=len(spent),

@@ -1,0 +1,154 @@
+"""The scheduler's bounds: quotas, deadlines, joined work, faults, probes, cached failures."""
+
+from collections.abc import Generator
+
+import pytest
+
+from resolver import limits, schedule
+from resolver.model import Books, Ede, Question, Rcode, Result, Type
+from resolver.task import Task
+from resolver.wishes import News, Wish
+from tests.small_internet import internet
+from tests.virtual import Internet, values
+from tests.virtual_servers import address, name
+
+
+@pytest.fixture
+def net() -> Internet:
+    return internet()
+
+
+def test_joiner_outlives_the_lookup_that_began_the_work(net: Internet) -> None:
+    """The first lookup's time runs out; the second, begun later, adopts the work."""
+    for host in net.hosts.values():
+        host.up = False
+    first = net.begin("www.home.xa")
+    net.run(6)
+    second = net.begin("www.home.xa")
+    for host in net.hosts.values():
+        host.up = True
+    net.run(4.5)
+    assert first
+    net.run(6)
+    assert second
+
+
+def test_spent_quota_ends_a_lookup_and_spares_the_joiner(
+    net: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule.Lookup, "__init__", _poor_then_rich())
+    poor = net.begin("www.home.xa")
+    rich = net.begin("www.home.xa")
+    while not (poor and rich):
+        net.turn()
+    assert poor[0][0].rcode == Rcode.SERVFAIL
+    assert values(rich[0][0].answer, "A") == ["11.9.9.9"]
+
+
+def _poor_then_rich():  # type: ignore[no-untyped-def]
+    quotas = iter([2, 100])
+
+    def init(self, deadline, done):  # type: ignore[no-untyped-def]
+        self.deadline, self.done, self.over = deadline, done, False
+        self.exchanges_left, self.sublookups_left = next(quotas), 10
+
+    return init
+
+
+def test_lookup_ends_in_time_when_nothing_replies(net: Internet) -> None:
+    for host in net.hosts.values():
+        host.up = False
+    result, books = net.ask("www.home.xa")
+    assert result.rcode == Rcode.SERVFAIL
+    assert net.now <= limits.LOOKUP_SECONDS + 1  # the turn in which it ended is over
+    assert books.exchanges >= 3
+
+
+def test_full_resolver_refuses_work(net: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "RESOLUTIONS_MAX", 1)
+    net.begin("www.home.xa")
+    refused = net.begin("www.mixed.xa")
+    assert refused[0][0].rcode == Rcode.SERVFAIL
+    assert len(net.begin("www.home.xa")) == 0, "joining needs no place"
+
+
+def test_too_many_waiters_are_refused(net: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "WAITERS_MAX", 2)
+    ended = [net.begin("www.home.xa") for _ in range(3)]
+    assert [bool(e) for e in ended] == [False, False, True]
+
+
+def test_fault_in_a_resolution_costs_that_lookup_only(
+    net: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = schedule.resolve
+
+    def faulty(task: Task) -> Generator[Wish, News, Result]:
+        if task.question.name == name("fault.xa"):
+            raise ZeroDivisionError
+        return (yield from honest(task))
+
+    monkeypatch.setattr(schedule, "resolve", faulty)
+    faults: list[Exception] = []
+    net.scheduler.core.on_fault = faults.append
+    result, _ = net.ask("fault.xa")
+    assert result.rcode == Rcode.SERVFAIL
+    assert [type(f) for f in faults] == [ZeroDivisionError]
+    assert net.ask("www.home.xa")[0].rcode == Rcode.NOERROR
+
+
+def test_cached_failure_grows_and_is_forgotten_on_success(net: Internet) -> None:
+    """RFC 9520 section 3.2: from one second up, never over five minutes."""
+    host = net.hosts[address("11.0.3.1")]
+    host.up = False
+    lives = []
+    for _ in range(4):
+        while net.ask("www.home.xa")[0].ede[0][0] == Ede.CACHED_ERROR:
+            net.run(0.1)
+        failed = net.now
+        while net.ask("www.home.xa")[0].ede[0][0] == Ede.CACHED_ERROR:
+            net.run(0.1)
+        lives.append(net.now - failed)
+    assert lives == sorted(lives)
+    assert 0.5 < lives[0] < lives[-1] < 300
+    host.up = True
+    net.run(100)
+    assert net.ask("www.home.xa")[0].rcode == Rcode.NOERROR
+    assert Question(name("www.home.xa"), Type.A) not in net.scheduler._failures
+
+
+def test_flushed_failure_is_tried_again(net: Internet) -> None:
+    net.hosts[address("11.0.3.1")].up = False
+    net.ask("www.home.xa")
+    net.hosts[address("11.0.3.1")].up = True
+    net.scheduler.flush_failures()
+    net.scheduler.core.servers.forget()
+    assert net.ask("www.home.xa")[0].rcode == Rcode.NOERROR
+
+
+def test_probe_is_an_internal_lookup_and_one_at_a_time(net: Internet) -> None:
+    net.hosts[address("11.0.4.1")].up = False
+    for _ in range(3):
+        net.ask("www.mixed.xa")
+        net.run(400)
+    sent = len(net.asked("11.0.4.1"))
+    for number in range(20):
+        net.begin(f"n{number}.mixed.xa")
+    net.run(2)
+    assert len(net.asked("11.0.4.1")) == sent + 1
+    told: list[tuple[Question, Books]] = [(q, b) for q, _, _, b in net.internal]
+    assert {q for q, _ in told} == {Question(name("mixed.xa"), Type.SOA)}
+    assert all(b.exchanges == 1 for _, b in told)
+
+
+def test_only_held_servers_left_are_waited_for(net: Internet) -> None:
+    """A zone whose only server is held down answers as soon as a probe finds it back."""
+    host = net.hosts[address("11.0.3.1")]
+    host.up = False
+    for _ in range(4):
+        net.ask("www.home.xa")
+        net.run(120)
+    host.up = True
+    net.run(120)
+    result, _ = net.ask("www.home.xa")
+    assert values(result.answer, "A") == ["11.9.9.9"]
