@@ -20,6 +20,8 @@ from testbed.remote import BackendError, Remote
 from testbed.truth import State
 from testbed.world import AddressPlan, World, make_world
 
+__all__ = ["BackendError", "Loopback"]
+
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 5.0
 
