@@ -31,8 +31,7 @@ fn a(owner: &str, ttl: u32, last: u8) -> RRset {
 fn got(cache: &RecordCache, owner: &str, now: f64) -> Option<(u8, u32)> {
     let fact = cache.get(&name(owner), A, now)?;
     assert_eq!(fact.kind, Kind::Records);
-    let set = &fact.sets[0];
-    Some((set.rdatas[0][3], fact.set_ttl(set, now)))
+    Some((fact.sets[0].rdatas[0][3], fact.sets[0].ttl))
 }
 
 fn deny(cache: &RecordCache, owner: &str, rtype: u16, kind: Kind, now: f64) {
@@ -54,6 +53,16 @@ fn ttls_count_down_and_an_entry_below_one_second_is_gone() {
     assert_eq!(got(&cache, "a.example", 29.1), Some((1, 1)));
     assert_eq!(got(&cache, "a.example", 29.2), None);
     assert_eq!(got(&cache, "b.example", 0.1), None);
+}
+
+#[test]
+fn what_is_put_comes_back_whole() {
+    let mut set = rrset("a.example", 16, 30, &[b"", b"\x01a", &[7; 300]]);
+    set.signatures = vec![signature(16, 99), signature(16, 30)];
+    let cache = records();
+    cache.put(set.clone(), source(3), 0.0);
+    let found = cache.get(&set.name, 16, 0.0).expect("live");
+    assert_eq!((found.sets, found.source), (vec![set], source(3)));
 }
 
 #[test]
@@ -104,7 +113,7 @@ fn the_soa_of_a_negative_answer_lives_no_longer_than_it_and_counts_down() {
     let cache = records();
     deny(&cache, "a.example", A, Kind::NxDomain, 0.0);
     let fact = cache.get(&name("a.example"), A, 100.5).expect("live");
-    assert_eq!((fact.set_ttl(&fact.sets[0], 100.5), fact.source.rank), (499, 3));
+    assert_eq!((fact.sets[0].ttl, fact.source.rank), (499, 3));
     assert!(cache.get(&name("a.example"), A, 599.5).is_none());
 }
 

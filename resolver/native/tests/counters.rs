@@ -129,13 +129,16 @@ fn the_file_can_be_read_while_it_is_written_and_after() {
     assert_eq!(read_file(&scratch.file("counters.previous")).expect("kept").0[1], expected);
 }
 
+/// Damage to the octets of a file.
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn foreign_torn_and_missing_files_are_refused() {
     let scratch = Scratch::new("foreign");
     let path = scratch.file("counters");
     drop(Counters::new(Some(&path), 1).expect("made"));
     let good = std::fs::read(&path).expect("readable");
-    let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+    let damaged = |change: Change<'_>| {
         let mut octets = good.clone();
         change(&mut octets);
         let path = scratch.file("damaged");
@@ -143,7 +146,7 @@ fn foreign_torn_and_missing_files_are_refused() {
         read_file(&path)
     };
     assert!(damaged(&|_| ()).is_ok());
-    let changes: [&dyn Fn(&mut Vec<u8>); 6] = [
+    let changes: [Change<'_>; 6] = [
         &|octets| octets.truncate(octets.len() - 4096),
         &|octets| octets.extend([0; 4096]),
         &|octets| octets.truncate(100),

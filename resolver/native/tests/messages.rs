@@ -105,7 +105,7 @@ fn rdata_that_does_not_fit_its_type_makes_the_message_malformed() {
         (2, b"\x01a\0\0"),
         (15, &[0]),
         (33, &[0; 6]),
-        (6, b"\0\0123"),
+        (6, &[0, 0, 1, 2, 3]),
         (46, &[0; 17]),
         (38, &[129, 0]),
     ];

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::plain_name;
-use super::wire::{rrset_from_python, rrset_to_tuple, rrsets_from_python};
+use super::wire::{rrset_from_python, rrsets_from_python, rrsets_to_tuple};
 use crate::cache::answers::{self, Key};
 use crate::cache::records::{self, Kind, Source};
 use crate::wire::compose;
@@ -37,17 +37,14 @@ impl RecordCache {
         rtype: u16,
         now: f64,
     ) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let Some(fact) = self.inner.get(name, rtype, now) else { return Ok(None) };
-        let mut sets = Vec::with_capacity(fact.sets.len());
-        for set in &fact.sets {
-            sets.push(rrset_to_tuple(py, set, fact.set_ttl(set, now))?);
-        }
-        let (kind, rrset, proofs) = match fact.kind {
-            Kind::Records => (0, sets.pop(), PyTuple::empty(py)),
-            Kind::NoData => (1, None, PyTuple::new(py, sets)?),
-            Kind::NxDomain => (2, None, PyTuple::new(py, sets)?),
+        let Some(found) = self.inner.get(name, rtype, now) else { return Ok(None) };
+        let sets = rrsets_to_tuple(py, &found.sets)?;
+        let (kind, rrset, proofs) = match found.kind {
+            Kind::Records => (0, Some(sets.get_item(0)?), PyTuple::empty(py)),
+            Kind::NoData => (1, None, sets),
+            Kind::NxDomain => (2, None, sets),
         };
-        let Source { rank, security, origin } = &fact.source;
+        let Source { rank, security, origin } = &found.source;
         let fields = (kind, rrset, proofs, *rank, *security, PyBytes::new(py, origin));
         fields.into_pyobject(py).map(Some)
     }

@@ -78,21 +78,17 @@ pub(crate) fn rrsets_to_tuple<'py>(
     py: Python<'py>,
     sets: &[RRset],
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let sets = sets.iter().map(|set| rrset_to_tuple(py, set, set.ttl));
+    let sets = sets.iter().map(|set| rrset_to_tuple(py, set));
     PyTuple::new(py, sets.collect::<PyResult<Vec<_>>>()?)
 }
 
-/// `RRsetTuple` of an RRset, with another TTL.
-pub(crate) fn rrset_to_tuple<'py>(
-    py: Python<'py>,
-    set: &RRset,
-    ttl: u32,
-) -> PyResult<Bound<'py, PyTuple>> {
+/// `RRsetTuple` of an RRset.
+fn rrset_to_tuple<'py>(py: Python<'py>, set: &RRset) -> PyResult<Bound<'py, PyTuple>> {
     let octets = |list: &[Box<[u8]>]| {
         PyTuple::new(py, list.iter().map(|data| PyBytes::new(py, data)).collect::<Vec<_>>())
     };
     let (rdatas, signatures) = (octets(&set.rdatas)?, octets(&set.signatures)?);
-    (PyBytes::new(py, &set.name), set.rtype, ttl, rdatas, signatures).into_pyobject(py)
+    (PyBytes::new(py, &set.name), set.rtype, set.ttl, rdatas, signatures).into_pyobject(py)
 }
 
 /// RRsets of a sequence of `RRsetTuple`s.

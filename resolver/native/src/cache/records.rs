@@ -9,8 +9,8 @@
 //! something is put for its name, and is counted until then.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 
+use super::packed;
 use super::shards::Shards;
 use super::sieve::{Entry, allocated};
 use crate::wire::message::RRset;
@@ -21,6 +21,8 @@ use crate::wire::{micros, rtype, ttl_left, u32_at};
 const FACTS_MAX: usize = 64;
 /// Where the original TTL stands in an RRSIG (RFC 4034 section 3.1).
 const ORIGINAL_TTL_AT: usize = 4;
+/// Octets of an address.
+const ORIGIN_MAX: usize = 16;
 /// Rank of a negative answer: it comes from the answer of an authority (RFC 2308 section 5).
 const RANK_NEGATIVE: u8 = 3;
 
@@ -41,59 +43,79 @@ pub struct Source {
     pub origin: Box<[u8]>,
 }
 
-/// An entry: the RRset alone, or the proofs of a negative answer.
-#[derive(Debug)]
-pub struct Fact {
+/// What the cache gives back, TTLs counted down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
     pub kind: Kind,
+    /// The RRset alone, or the proofs of a negative answer.
     pub sets: Vec<RRset>,
     pub source: Source,
+}
+
+/// An entry.
+struct Fact {
+    kind: Kind,
+    rank: u8,
+    security: u8,
+    origin_octets: u8,
     /// Type that it is about; of no meaning for NXDOMAIN.
     rtype: u16,
     ttl: u32,
     made: i64,
+    /// Origin, then RRsets.
+    octets: Box<[u8]>,
 }
 
 impl Fact {
-    /// Seconds left of one of the sets at `now`.
-    pub fn set_ttl(&self, set: &RRset, now: f64) -> u32 {
-        ttl_left(set.ttl, self.made, micros(now))
+    fn new(kind: Kind, rtype: u16, ttl: u32, sets: &[RRset], source: &Source, now: f64) -> Self {
+        let origin_octets = source.origin.len().min(ORIGIN_MAX);
+        let mut octets = source.origin[..origin_octets].to_vec();
+        packed::pack(sets, &mut octets);
+        Self {
+            kind,
+            rank: source.rank,
+            security: source.security,
+            origin_octets: origin_octets as u8,
+            rtype,
+            ttl,
+            made: micros(now),
+            octets: octets.into_boxed_slice(),
+        }
+    }
+
+    fn found(&self, now: i64) -> Found {
+        let (origin, sets) = self.octets.split_at(usize::from(self.origin_octets));
+        let mut sets = packed::unpack(sets);
+        for set in &mut sets {
+            set.ttl = ttl_left(set.ttl, self.made, now);
+        }
+        let (rank, security, origin) = (self.rank, self.security, Box::from(origin));
+        Found { kind: self.kind, sets, source: Source { rank, security, origin } }
     }
 
     fn lives(&self, now: i64) -> bool {
         ttl_left(self.ttl, self.made, now) >= 1
     }
 
+    fn end(&self) -> i64 {
+        self.made.saturating_add(i64::from(self.ttl) * 1_000_000)
+    }
+
     fn is_about(&self, rrtype: u16) -> bool {
         self.kind == Kind::NxDomain || self.rtype == rrtype
     }
-
-    fn allocations(&self) -> usize {
-        let sets: usize = self.sets.iter().map(set_allocations).sum();
-        let list = allocated(self.sets.capacity() * size_of::<RRset>());
-        // Arc: two counters before the value.
-        let own = allocated(16 + size_of::<Self>()) + allocated(self.source.origin.len());
-        own + list + sets
-    }
-}
-
-fn set_allocations(set: &RRset) -> usize {
-    let list = |list: &Vec<Box<[u8]>>| {
-        allocated(list.capacity() * size_of::<Box<[u8]>>())
-            + list.iter().map(|octets| allocated(octets.len())).sum::<usize>()
-    };
-    allocated(set.name.len()) + list(&set.rdatas) + list(&set.signatures)
 }
 
 /// All facts of one name.
 struct Known {
     name: Box<[u8]>,
-    facts: Vec<Arc<Fact>>,
+    facts: Vec<Fact>,
 }
 
 impl Entry for Known {
     fn allocations(&self) -> usize {
-        let list = allocated(self.facts.capacity() * size_of::<Arc<Fact>>());
-        let facts: usize = self.facts.iter().map(|fact| fact.allocations()).sum();
+        let list = allocated(self.facts.capacity() * size_of::<Fact>());
+        let facts: usize = self.facts.iter().map(|fact| allocated(fact.octets.len())).sum();
         allocated(self.name.len()) + list + facts
     }
 
@@ -109,10 +131,8 @@ impl Entry for Known {
 impl Known {
     fn put(&mut self, fact: Fact, now: i64) -> bool {
         self.facts.retain(|known| known.lives(now));
-        let better = |known: &Arc<Fact>| {
-            known.kind == Kind::Records
-                && known.rtype == fact.rtype
-                && known.source.rank > fact.source.rank
+        let better = |known: &Fact| {
+            known.kind == Kind::Records && known.rtype == fact.rtype && known.rank > fact.rank
         };
         match fact.kind {
             // RFC 2181 section 5.4.1: data of less trust does not replace data of more.
@@ -120,14 +140,15 @@ impl Known {
             Kind::NxDomain => self.facts.clear(),
             _ => self.facts.retain(|known| !known.is_about(fact.rtype)),
         }
-        if self.facts.len() >= FACTS_MAX {
-            let end = |fact: &Arc<Fact>| fact.made.saturating_add(i64::from(fact.ttl) * 1_000_000);
-            if let Some(first) = (0..self.facts.len()).min_by_key(|index| end(&self.facts[*index]))
-            {
-                self.facts.swap_remove(first);
-            }
+        let ends = |facts: &[Fact]| (0..facts.len()).min_by_key(|index| facts[*index].end());
+        if self.facts.len() >= FACTS_MAX
+            && let Some(first) = ends(&self.facts)
+        {
+            self.facts.swap_remove(first);
         }
-        self.facts.push(Arc::new(fact));
+        // Room for one: most names have one fact.
+        self.facts.reserve_exact(1);
+        self.facts.push(fact);
         true
     }
 }
@@ -148,12 +169,12 @@ impl RecordCache {
     }
 
     /// The live fact for name and type. One with less than a second left is gone.
-    pub fn get(&self, name: &[u8], rrtype: u16, now: f64) -> Option<Arc<Fact>> {
+    pub fn get(&self, name: &[u8], rrtype: u16, now: f64) -> Option<Found> {
         let (hash, now) = (self.hasher.hash_one(name), micros(now));
         let shard = self.shards.read(hash);
         let known = shard.get(hash, |known| *known.name == *name)?;
         let fact = known.facts.iter().find(|fact| fact.is_about(rrtype) && fact.lives(now))?;
-        Some(Arc::clone(fact))
+        Some(fact.found(now))
     }
 
     /// Store records; whether they stand now. A negative answer for the name or type gives way
@@ -161,10 +182,8 @@ impl RecordCache {
     pub fn put(&self, mut set: RRset, source: Source, now: f64) -> bool {
         let ttl = set.ttl.min(self.ttl_max).min(original_ttl(&set));
         set.ttl = ttl;
-        let (name, rtype) = (set.name.clone(), set.rtype);
-        let sets = vec![set];
-        let fact = Fact { kind: Kind::Records, sets, source, rtype, ttl, made: micros(now) };
-        self.store(&name, fact)
+        let sets = std::slice::from_ref(&set);
+        self.store(&set.name, Fact::new(Kind::Records, set.rtype, ttl, sets, &source, now))
     }
 
     /// Store NODATA or NXDOMAIN for `ttl` seconds with its proofs.
@@ -186,8 +205,7 @@ impl RecordCache {
             proof.ttl = proof.ttl.min(ttl);
         }
         let source = Source { rank: RANK_NEGATIVE, security, origin: Box::from(origin) };
-        let made = micros(now);
-        self.store(name, Fact { kind, sets: proofs, source, rtype: rrtype, ttl, made });
+        self.store(name, Fact::new(kind, rrtype, ttl, &proofs, &source, now));
     }
 
     fn store(&self, name: &[u8], fact: Fact) -> bool {
@@ -195,7 +213,7 @@ impl RecordCache {
             return false;
         }
         let (hash, now) = (self.hasher.hash_one(name), fact.made);
-        let make = || Known { name: Box::from(name), facts: Vec::with_capacity(1) };
+        let make = || Known { name: Box::from(name), facts: Vec::new() };
         self.shards.write(hash).change(
             hash,
             |known| *known.name == *name,

@@ -29,10 +29,11 @@ pub type Ede = Box<[(u16, Box<str>)]>;
 /// A composed reply without what is the client's: ID, RD, CD, letter case, OPT, truncation.
 #[derive(Debug)]
 pub struct Answer {
-    /// Header with ID 0, question, records.
+    /// Header with ID 0, question, records; then where TTLs stand in them, as 16-bit numbers: one
+    /// allocation, since a cache holds many.
     octets: Box<[u8]>,
-    /// Where TTLs stand in `octets`.
-    ttls: Box<[u16]>,
+    /// Octets of the message alone.
+    length: usize,
     question_end: usize,
     /// Upper bits go to OPT.
     rcode: u16,
@@ -72,9 +73,11 @@ impl Answer {
         }
         writer.octets[2..4].copy_from_slice(&flags.to_be_bytes());
         writer.count(2, 1);
+        let length = writer.octets.len();
+        writer.octets.extend(writer.ttls.iter().flat_map(|offset| offset.to_be_bytes()));
         Self {
             octets: writer.octets.into_boxed_slice(),
-            ttls: writer.ttls.into_boxed_slice(),
+            length,
             question_end,
             rcode,
             ede: cut_ede(ede),
@@ -84,7 +87,7 @@ impl Answer {
 
     /// The reply with ID 0, RA set and no OPT, TTLs counted down to `now`.
     pub fn message(&self, now: f64) -> Vec<u8> {
-        let mut out = self.octets.to_vec();
+        let mut out = self.octets[..self.length].to_vec();
         self.count_down(now, &mut out);
         out
     }
@@ -105,8 +108,8 @@ impl Answer {
         let limit = limit.min(out.len());
         let opt = client.edns.map(|edns| Opt::fit(edns, self.rcode, &self.ede, self, limit));
         let room = limit.saturating_sub(opt.as_ref().map_or(0, |opt| opt.length));
-        let whole = self.octets.len() <= room;
-        let mut at = if whole { self.octets.len() } else { self.question_end };
+        let whole = self.length <= room;
+        let mut at = if whole { self.length } else { self.question_end };
         out[..at].copy_from_slice(&self.octets[..at]);
         let mut flags = u16::from_be_bytes([out[2], out[3]]);
         if whole {
@@ -138,7 +141,7 @@ impl Answer {
 
     /// Octets of the heap that this answer holds: those of each allocation.
     pub fn allocations(&self) -> impl Iterator<Item = usize> + '_ {
-        [self.octets.len(), self.ttls.len() * 2, size_of_val(&*self.ede)]
+        [self.octets.len(), size_of_val(&*self.ede)]
             .into_iter()
             .chain(self.ede.iter().map(|(_, text)| text.len()))
     }
@@ -148,8 +151,9 @@ impl Answer {
         if now == self.made {
             return;
         }
-        for offset in &self.ttls {
-            let field = &mut out[usize::from(*offset)..usize::from(*offset) + 4];
+        for offset in self.octets[self.length..].chunks_exact(2) {
+            let at = usize::from(u16::from_be_bytes([offset[0], offset[1]]));
+            let field = &mut out[at..at + 4];
             let ttl = u32::from_be_bytes([field[0], field[1], field[2], field[3]]);
             field.copy_from_slice(&ttl_left(ttl, self.made, now).to_be_bytes());
         }
@@ -226,7 +230,7 @@ impl<'a> Opt<'a> {
     /// With as much of the extended errors as the whole message leaves room for; with all of them
     /// when the message does not fit anyway and only the question is sent.
     fn fit(edns: ClientEdns, rcode: u16, ede: &'a Ede, answer: &Answer, limit: usize) -> Self {
-        for body in [answer.octets.len(), answer.question_end] {
+        for body in [answer.length, answer.question_end] {
             for kept in [EdeKept::Text, EdeKept::Codes, EdeKept::Nothing] {
                 let opt = Self::new(edns, rcode, ede, kept);
                 if body + opt.length <= limit {
