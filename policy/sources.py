@@ -7,6 +7,7 @@ open MaxMind DB in one of the usual shapes. Nothing here opens a file: ``load.py
 Limitations: of a database only the country of the address counts, not that of its registration.
 """
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,19 @@ import iptocc
 from maxminddb import InvalidDatabaseError
 
 from policy.verdict import Evidence, country_of
+
+DAMAGE = (
+    InvalidDatabaseError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    struct.error,
+)
+"""What the reader raises on damaged data: it checks little before it decodes."""
 
 
 class Source(Protocol):
@@ -54,6 +68,7 @@ class Database:
     digest: str
     edition: str
     get: Callable[[str], object]
+    ipv4_only: bool = False
 
     @property
     def identity(self) -> str:
@@ -63,11 +78,9 @@ class Database:
         """The country in the record of the address, if there is one."""
         source = f"database {self.name}"
         try:
-            record = self.get(text)
-        except InvalidDatabaseError as error:
-            return Evidence(source, None, f"damaged record: {error} ({self.edition})")
-        except ValueError:  # an IPv6 address asked of an IPv4 database
-            record = None
+            record = None if self.ipv4_only and ":" in text else self.get(text)
+        except DAMAGE:
+            return Evidence(source, None, f"damaged record ({self.edition})")
         if record is None:
             return Evidence(source, None, f"no record ({self.edition})")
         code = code_in(record)

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from maxminddb import InvalidDatabaseError
 
 from policy.inputs import DatabaseFile, PolicyInputs
@@ -90,7 +92,39 @@ def test_a_damaged_record_is_a_voice_that_knows_nothing() -> None:
         raise InvalidDatabaseError("bad pointer")
 
     voice = Database("d", "00", "e", get).hear("11.0.0.1")
-    assert (voice.country, voice.detail) == (None, "damaged record: bad pointer (e)")
+    assert (voice.country, voice.detail) == (None, "damaged record (e)")
+
+
+BASE = write_mmdb(
+    {
+        "11.0.0.0/8": {"country": {"iso_code": "IN"}},
+        "2a00::/16": {"country_code": "de"},
+        "12.0.0.0/8": {"country": "EU", "more": {"deep": {"deeper": 3}}},
+    }
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, len(BASE) - 1), st.integers(0, 255)), max_size=8),
+    st.integers(0, len(BASE)),
+)
+def test_damage_is_an_error_or_silence_but_nothing_else(
+    tmp_path: Path, changes: list[tuple[int, int]], end: int
+) -> None:
+    data = bytearray(BASE)
+    for at, octet in changes:
+        data[at] = octet
+    path = tmp_path / "damaged.mmdb"
+    path.write_bytes(data[: end or len(data)])
+    try:
+        database = open_database(DatabaseFile(path, "damaged"))
+    except SourceError as error:
+        assert str(path) in str(error)
+        return
+    for text in ("11.0.0.1", "12.0.0.1", "13.0.0.1", "2a00::1", "::1"):
+        country = database.hear(text).country
+        assert country is None or len(country) == 2
 
 
 def test_a_replaced_file_changes_nothing_until_it_is_loaded_again(tmp_path: Path) -> None:
