@@ -28,7 +28,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from testbed.clients import Asked, Heard, ask_all
 from testbed.control import DEFAULT_WORLD, Loopback, configuration, start
-from testbed.loopback import BackendError
+from testbed.remote import BackendError
 from testbed.report import Books, Phase, print_report, read_books
 from testbed.truth import Truth
 

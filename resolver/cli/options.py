@@ -51,7 +51,7 @@ def loading(config: Path | None, world: str | None) -> Iterator["Load"]:
 def running_world(name: str, port: int = 0) -> Iterator["Loopback"]:
     """A world on loopback for as long as the command runs."""
     from testbed.control import start
-    from testbed.loopback import BackendError
+    from testbed.remote import BackendError
 
     try:
         backend = start(name, port)
