@@ -13,7 +13,6 @@
 mod matching;
 mod ports;
 mod tcp;
-mod timers;
 mod udp;
 mod worker;
 

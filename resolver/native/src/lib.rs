@@ -9,5 +9,6 @@ pub mod cache;
 pub mod clock;
 pub mod counters;
 pub mod exchange;
+pub mod listen;
 pub mod sys;
 pub mod wire;

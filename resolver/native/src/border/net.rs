@@ -1,19 +1,23 @@
 //! The door and the listener at the border.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
+use super::caches::{Answer, AnswerCache};
 use super::counters::{Clock, Counters};
 use super::plain_name;
 use super::wire::message_to_tuple;
-use crate::exchange::{self, Ask, Outcome, Settings};
+use crate::exchange::{self, Ask, Outcome};
+use crate::listen::{self, BindError, Miss, Networks, Origin, VIEW};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Listener>()?;
     module.add_class::<Door>()
 }
 
@@ -89,7 +93,7 @@ impl Door {
         // Time-outs and round trips are real time: a test that moves the clock must not end
         // exchanges that are under way.
         let _ = clock;
-        let settings = Settings {
+        let settings = exchange::Settings {
             port,
             workers: check_workers(workers)?,
             in_flight_max,
@@ -122,6 +126,129 @@ impl Door {
 
     fn in_flight(&self) -> usize {
         self.inner.in_flight()
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.inner.close());
+    }
+}
+
+#[pyclass(frozen, module = "resolver._native")]
+struct Listener {
+    inner: listen::Listener,
+}
+
+fn networks(allow: &[String]) -> PyResult<Networks> {
+    Networks::parse(allow).map_err(PyValueError::new_err)
+}
+
+fn socket_address((host, port): (String, u16)) -> PyResult<SocketAddr> {
+    let address: IpAddr =
+        host.parse().map_err(|_| PyValueError::new_err(format!("{host:?} is not an address")))?;
+    Ok(SocketAddr::new(address, port))
+}
+
+fn bind_error(failed: &BindError) -> PyErr {
+    let place = failed.address.map_or_else(|| "listener".to_owned(), |address| address.to_string());
+    // With a number and a place Python makes the fitting subclass, and says both.
+    match failed.error.raw_os_error() {
+        Some(code) => {
+            let text = std::io::Error::from_raw_os_error(code).to_string();
+            let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+            PyOSError::new_err((code, text, place))
+        }
+        None => PyOSError::new_err(format!("{place}: {}", failed.error)),
+    }
+}
+
+fn miss_to_tuple<'py>(py: Python<'py>, token: u64, miss: &Miss) -> PyResult<Bound<'py, PyTuple>> {
+    let (name, rest) = miss.question.split_at(miss.question.len() - 4);
+    let number = |at: usize| u16::from_be_bytes([rest[at], rest[at + 1]]);
+    let transport = match miss.origin {
+        Origin::Udp { .. } => 0,
+        Origin::Tcp { .. } => 1,
+    };
+    let address = match miss.origin.client().ip() {
+        IpAddr::V4(v4) => PyBytes::new(py, &v4.octets()),
+        IpAddr::V6(v6) => PyBytes::new(py, &v6.octets()),
+    };
+    (
+        token,
+        PyBytes::new(py, &name.to_ascii_lowercase()),
+        number(0),
+        number(2),
+        miss.client.rd(),
+        miss.client.do_bit(),
+        miss.client.cd(),
+        transport,
+        address,
+        VIEW,
+    )
+        .into_pyobject(py)
+}
+
+#[pymethods]
+impl Listener {
+    #[new]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        clock: &Clock,
+        answers: &AnswerCache,
+        counters: &Counters,
+        addresses: Vec<(String, u16)>,
+        allow: Vec<String>,
+        workers: usize,
+        misses_max: usize,
+        udp_payload_max: usize,
+        tcp_connections_max: usize,
+        tcp_idle: f64,
+    ) -> PyResult<Self> {
+        let settings = listen::Settings {
+            workers: check_workers(workers)?,
+            misses_max,
+            udp_payload_max,
+            tcp_connections_max,
+            tcp_idle: seconds("tcp_idle", tcp_idle)?,
+        };
+        let addresses =
+            addresses.into_iter().map(socket_address).collect::<PyResult<Vec<SocketAddr>>>()?;
+        let allow = networks(&allow)?;
+        let (clock, answers) = (Arc::clone(&clock.inner), Arc::clone(&answers.inner));
+        let counters = &counters.inner;
+        py.detach(|| listen::Listener::open(clock, answers, counters, &addresses, allow, settings))
+            .map(|inner| Self { inner })
+            .map_err(|failed| bind_error(&failed))
+    }
+
+    fn fileno(&self) -> RawFd {
+        self.inner.as_raw_fd()
+    }
+
+    fn addresses(&self) -> Vec<(String, u16)> {
+        let text = |address: &SocketAddr| (address.ip().to_string(), address.port());
+        self.inner.addresses().iter().map(text).collect()
+    }
+
+    fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for (token, miss) in self.inner.take(most) {
+            list.append(miss_to_tuple(py, token, &miss)?)?;
+        }
+        Ok(list)
+    }
+
+    fn reply(&self, py: Python<'_>, replies: Vec<(u64, Py<Answer>)>) {
+        let answers = replies
+            .into_iter()
+            .map(|(token, answer)| (token, Arc::clone(&answer.get().inner)))
+            .collect();
+        py.detach(|| self.inner.reply(answers));
+    }
+
+    fn set_access(&self, allow: Vec<String>) -> PyResult<()> {
+        self.inner.set_access(networks(&allow)?);
+        Ok(())
     }
 
     fn close(&self, py: Python<'_>) {

@@ -9,13 +9,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::tcp::Channel;
-use super::timers::Timers;
 use super::udp::Datagram;
 use super::{Ask, Failure, Inbox, Outcome, Settings, Shared};
 use crate::counters::Area;
 use crate::sys::poll::{Event, Poll, READ};
 use crate::sys::random::Random;
 use crate::sys::slab::{Key, Slab};
+use crate::sys::timers::Timers;
 use crate::wire::ask;
 use crate::wire::message::Message;
 

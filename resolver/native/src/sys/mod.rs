@@ -3,11 +3,13 @@
 //! Every `unsafe` of the packet path stands here, so that the doors above read as protocol code.
 
 pub mod address;
+pub mod batch;
 pub mod poll;
 pub mod random;
 pub mod slab;
 pub mod socket;
 pub mod thread;
+pub mod timers;
 
 use std::io;
 

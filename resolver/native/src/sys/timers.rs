@@ -1,4 +1,4 @@
-//! Deadlines of one worker: a heap whose dead entries are skipped, and swept when they are many.
+//! Deadlines of one thread: a heap whose dead entries are skipped, and swept when they are many.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

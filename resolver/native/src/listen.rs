@@ -1,0 +1,238 @@
+//! The listener: UDP and TCP for clients.
+//!
+//! What the answer cache holds is answered by the threads here; other questions wait for Python,
+//! which takes them in batches and gives answers back by token. Threads never touch Python: they
+//! queue, and make a descriptor readable.
+//!
+//! RFC 1035 section 4.2, RFC 6891, RFC 7766 (TCP), RFC 8906 (no silence for what is odd but
+//! readable), RFC 8914 (extended errors).
+//!
+//! Limitations: no limit of rates, neither of replies nor of refusals; no limit of connections
+//! by client.
+
+mod access;
+mod clients;
+mod desk;
+mod send;
+mod tcp;
+mod udp;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::cache::answers::AnswerCache;
+use crate::clock::Clock;
+use crate::counters::{Area, Counters};
+use crate::sys::poll::Bell;
+use crate::sys::slab::Key;
+use crate::sys::socket::Socket;
+use crate::sys::thread::{Queue, lock, spawn};
+use crate::wire::UDP_MIN;
+use crate::wire::compose::Answer;
+pub use access::Networks;
+use clients::Clients;
+pub use clients::{Miss, Origin};
+pub use desk::VIEW;
+use send::{Sender, Sockets};
+
+/// Largest UDP payload that may be configured: more invites fragments (RFC 9715), and every
+/// reply of a batch has this room.
+const UDP_PAYLOAD_MAX: usize = 4096;
+
+/// Tries to find a port that is free for UDP and TCP when any port will do.
+const PORT_TRIES: usize = 32;
+
+/// Settings of a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Threads for UDP; TCP has one of its own.
+    pub workers: usize,
+    /// Clients that may wait for Python.
+    pub misses_max: usize,
+    pub udp_payload_max: usize,
+    pub tcp_connections_max: usize,
+    pub tcp_idle: Duration,
+}
+
+/// What the listener and its threads share.
+struct Shared {
+    clock: Arc<Clock>,
+    answers: Arc<AnswerCache>,
+    access: access::Access,
+    clients: Clients,
+    /// Replies, framed, for the TCP thread, by connection.
+    streams: Queue<(Key, Vec<u8>)>,
+    stop: Bell,
+    settings: Settings,
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug)]
+pub struct BindError {
+    pub address: Option<SocketAddr>,
+    pub error: io::Error,
+}
+
+impl From<io::Error> for BindError {
+    fn from(error: io::Error) -> Self {
+        Self { address: None, error }
+    }
+}
+
+/// What Python's replies go out by.
+struct Replies {
+    sender: Sender,
+    books: Area,
+}
+
+/// The sockets for clients and their threads.
+pub struct Listener {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    threads: Mutex<Option<Vec<JoinHandle<()>>>>,
+    /// `None` once closed.
+    replies: Mutex<Option<Replies>>,
+}
+
+impl Listener {
+    /// Bind all addresses, for UDP and TCP each, and start serving.
+    pub fn open(
+        clock: Arc<Clock>,
+        answers: Arc<AnswerCache>,
+        counters: &Counters,
+        addresses: &[SocketAddr],
+        networks: Networks,
+        mut settings: Settings,
+    ) -> Result<Self, BindError> {
+        settings.workers = settings.workers.max(1);
+        settings.udp_payload_max = settings.udp_payload_max.clamp(UDP_MIN, UDP_PAYLOAD_MAX);
+        let (bound, datagrams, streams) = bind_all(addresses, settings.workers)?;
+        let shared = Arc::new(Shared {
+            clock,
+            answers,
+            access: access::Access::new(networks),
+            clients: Clients::new(settings.misses_max)?,
+            streams: Queue::new()?,
+            stop: Bell::new()?,
+            settings,
+        });
+        let area = || counters.area().ok_or_else(|| io::Error::other("too few areas of counters"));
+        let sender = || Sender::new(Arc::clone(&shared), Arc::clone(&datagrams));
+        let listener = Self {
+            addresses: bound,
+            threads: Mutex::new(Some(Vec::new())),
+            replies: Mutex::new(Some(Replies { sender: sender(), books: area()? })),
+            shared: Arc::clone(&shared),
+        };
+        for number in 0..settings.workers {
+            let worker = udp::Worker::new(number, Arc::clone(&shared), sender(), area()?)?;
+            listener.start(&format!("listen-udp-{number}"), move || worker.run())?;
+        }
+        let worker = tcp::Worker::new(streams, Arc::clone(&shared), sender(), area()?)?;
+        listener.start("listen-tcp", move || worker.run())?;
+        Ok(listener)
+    }
+
+    fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = spawn(name, run)?;
+        if let Some(threads) = lock(&self.threads).as_mut() {
+            threads.push(thread);
+        }
+        Ok(())
+    }
+
+    /// What was bound.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Misses for Python, oldest first, each with its token.
+    pub fn take(&self, most: usize) -> Vec<(Key, Miss)> {
+        self.shared.clients.take(most)
+    }
+
+    /// Send answers to the clients of tokens; unknown tokens are ignored.
+    pub fn reply(&self, answers: Vec<(Key, Arc<Answer>)>) {
+        let mut replies = self.shared.clients.finish(answers);
+        if let Some(Replies { sender, books }) = lock(&self.replies).as_mut() {
+            let now = self.shared.clock.now();
+            sender.send(books, &mut replies, |miss, answer, limit, out| {
+                answer.write(&miss.client, &miss.question, now, limit, out)
+            });
+        }
+    }
+
+    /// Put another access list in force.
+    pub fn set_access(&self, networks: Networks) {
+        self.shared.access.replace(networks);
+    }
+
+    /// Stop accepting, join the threads and close the sockets.
+    pub fn close(&self) {
+        let Some(threads) = lock(&self.threads).take() else {
+            return;
+        };
+        self.shared.stop.ring();
+        for thread in threads {
+            // A thread that panicked has ended the process already.
+            let _ = thread.join();
+        }
+        *lock(&self.replies) = None;
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.shared.clients.as_raw_fd()
+    }
+}
+
+type Bound = (Vec<SocketAddr>, Arc<Sockets>, Vec<Socket>);
+
+/// Sockets of all addresses: for UDP one a worker, for TCP one.
+fn bind_all(addresses: &[SocketAddr], workers: usize) -> Result<Bound, BindError> {
+    let mut bound = Vec::new();
+    let mut datagrams: Sockets = (0..workers).map(|_| Vec::new()).collect();
+    let mut streams = Vec::new();
+    for address in addresses {
+        let named = |error| BindError { address: Some(*address), error };
+        let (address, first, stream) = bind_pair(*address).map_err(named)?;
+        let mut first = Some(first);
+        for sockets in &mut datagrams {
+            let socket = match first.take() {
+                Some(socket) => socket,
+                None => Socket::listen_udp(&address).map_err(named)?,
+            };
+            sockets.push(socket);
+        }
+        bound.push(address);
+        streams.push(stream);
+    }
+    Ok((bound, Arc::new(datagrams), streams))
+}
+
+/// UDP and TCP on one address. TCP comes first where the port is given: it is not shared, so a
+/// second listener is told that the address is taken, which SO_REUSEPORT would hide.
+fn bind_pair(address: SocketAddr) -> io::Result<(SocketAddr, Socket, Socket)> {
+    let mut tries = PORT_TRIES;
+    loop {
+        let stream = Socket::listen_tcp(&address)?;
+        let mut bound = address;
+        bound.set_port(stream.local()?.port());
+        match Socket::listen_udp(&bound) {
+            Ok(datagram) => return Ok((bound, datagram, stream)),
+            Err(_) if address.port() == 0 && tries > 0 => tries -= 1,
+            Err(error) => return Err(error),
+        }
+    }
+}

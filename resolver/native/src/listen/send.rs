@@ -1,0 +1,107 @@
+//! Replies to clients that have waited, by whatever their queries came.
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::clients::{Miss, Origin};
+use super::desk::{Transport, reply_limit, shed_reply};
+use crate::counters::{Area, Scalar};
+use crate::sys::batch::Outbound;
+use crate::sys::slab::Key;
+use crate::sys::socket::Socket;
+use crate::wire::MESSAGE_MAX;
+
+/// UDP sockets by worker, then in the order of the addresses.
+pub type Sockets = Vec<Vec<Socket>>;
+
+/// Sends replies; one for each thread that does.
+pub struct Sender {
+    shared: Arc<Shared>,
+    sockets: Arc<Sockets>,
+    outbound: Outbound,
+    scratch: Box<[u8]>,
+}
+
+impl Sender {
+    pub fn new(shared: Arc<Shared>, sockets: Arc<Sockets>) -> Self {
+        let outbound = Outbound::new(shared.settings.udp_payload_max);
+        Self { shared, sockets, outbound, scratch: vec![0; MESSAGE_MAX].into_boxed_slice() }
+    }
+
+    /// The sockets of one worker.
+    pub fn sockets(&self, worker: usize) -> &[Socket] {
+        &self.sockets[worker]
+    }
+
+    /// Send what `write` makes of each: it gets the limit and the room, and returns the length.
+    pub fn send<T>(
+        &mut self,
+        books: &Area,
+        replies: &mut [(Miss, T)],
+        write: impl Fn(&Miss, &T, usize, &mut [u8]) -> usize,
+    ) {
+        // Those of one socket together, so that each batch is one system call.
+        replies.sort_by_key(|(miss, _)| match miss.origin {
+            Origin::Udp { worker, socket, .. } => (worker, socket),
+            Origin::Tcp { .. } => (usize::MAX, 0),
+        });
+        let udp_payload_max = self.shared.settings.udp_payload_max;
+        let mut framed: Vec<(Key, Vec<u8>)> = Vec::new();
+        let mut current = None;
+        for (miss, with) in replies.iter() {
+            match miss.origin {
+                Origin::Udp { worker, socket, client, local } => {
+                    if current != Some((worker, socket)) || self.outbound.is_full() {
+                        self.flush(current, books);
+                        current = Some((worker, socket));
+                    }
+                    let limit = reply_limit(&miss.client, Transport::Udp, udp_payload_max);
+                    let octets = write(miss, with, limit, self.outbound.room());
+                    self.outbound.push(octets, client, local);
+                }
+                Origin::Tcp { connection, .. } => {
+                    let octets = write(miss, with, MESSAGE_MAX, &mut self.scratch);
+                    framed.push((connection, frame(&self.scratch[..octets])));
+                }
+            }
+        }
+        self.flush(current, books);
+        self.shared.streams.push_all(framed);
+    }
+
+    /// Tell clients that were shed.
+    pub fn shed(&mut self, books: &Area, misses: Vec<Miss>) {
+        if misses.is_empty() {
+            return;
+        }
+        books.count(Scalar::MissesShed, misses.len() as u64);
+        let mut replies: Vec<(Miss, ())> = misses.into_iter().map(|miss| (miss, ())).collect();
+        self.send(books, &mut replies, |miss, (), _, out| {
+            shed_reply(&miss.client, &miss.question, out)
+        });
+    }
+
+    fn flush(&mut self, socket: Option<(usize, usize)>, books: &Area) {
+        if let Some((worker, socket)) = socket {
+            send_counted(&mut self.outbound, &self.sockets[worker][socket], books);
+        }
+    }
+}
+
+/// Send a batch and count it.
+pub fn send_counted(outbound: &mut Outbound, socket: &Socket, books: &Area) {
+    let all = outbound.len();
+    if all > 0 {
+        let sent = outbound.send(socket);
+        books.count(Scalar::RepliesSent, sent as u64);
+        books.count(Scalar::RepliesFailed, (all - sent) as u64);
+    }
+}
+
+/// A message with its length before it (RFC 1035 section 4.2.2).
+pub fn frame(message: &[u8]) -> Vec<u8> {
+    let mut framed = Vec::with_capacity(2 + message.len());
+    framed.extend((message.len() as u16).to_be_bytes());
+    framed.extend(message);
+    framed
+}
