@@ -148,6 +148,7 @@ class Counters:
 
     An existing file is renamed to ``PATH.previous`` first. One area a thread, so nothing is
     shared on the packet path; readers add the areas up. ``path=None``: anonymous memory.
+    A door takes one area a worker, a listener one a worker and two more; too few: ``OSError``.
     """
 
     def __new__(cls, path: str | None, areas: int) -> Counters: ...
