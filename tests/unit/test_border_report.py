@@ -22,13 +22,15 @@ inland_lookups_total{transport="tcp",route="escaped",destination="foreign"} 4.0
 # TYPE inland_escaped_lookups counter
 inland_escaped_lookups_total{reason="no_domestic_server",destination="foreign"} 4.0
 # TYPE inland_exchanges counter
-inland_exchanges_total{verdict="domestic",country="XA",purpose="answer",reason="none",transport="udp"} 7.0
-inland_exchanges_total{verdict="foreign",country="XB",purpose="answer",reason="no_domestic_server",transport="udp"} 3.0
+inland_exchanges_total{verdict="domestic",country="XA",purpose="answer",reason="none",\
+transport="udp"} 7.0
+inland_exchanges_total{verdict="foreign",country="XB",purpose="answer",\
+reason="no_domestic_server",transport="udp"} 3.0
 # TYPE inland_needless_escapes counter
 inland_needless_escapes_total 0.0
 # TYPE inland_policy_info gauge
 inland_policy_info{generation="abc",mode="prefer"} 1.0
-"""  # noqa: E501
+"""
 
 
 @pytest.fixture(scope="module")
