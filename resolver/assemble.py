@@ -152,8 +152,8 @@ def worker_count(config: Config) -> int:
 
 
 def areas(workers: int) -> int:
-    """Threads that count: those of listener and door, and the one that calls native."""
-    return 2 * workers + 1
+    """One for each thread of the door; for the listener one a thread and two more (its contract)."""
+    return 2 * workers + 2
 
 
 def counters_file(config: Config) -> Path | None:
