@@ -10,6 +10,7 @@ under the new one. Stop: new clients are turned away, lookups under way get a bo
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -28,7 +29,6 @@ from resolver.assemble import (
     make_door,
     make_records,
     open_epoch,
-    raise_descriptor_limit,
     restart_keys,
     worker_count,
 )
@@ -62,7 +62,7 @@ class App:
         self._load = load
         self._loaded = loaded = load()
         config = loaded.config
-        raise_descriptor_limit()
+        _log.setLevel(config.log.level.upper())
         workers = worker_count(config)
         self._began = time.monotonic()
         self._reloading = trio.Lock()
@@ -146,7 +146,8 @@ class App:
             _log.info("metrics on %s", url)
         if config.control.socket is not None:
             _log.info("control socket %s", config.control.socket)
-        _log.info(line)
+        # Not a log message: whoever waits for it waits at any log.level.
+        print(f"inland: {line}", file=sys.stderr, flush=True)
         notify.ready(line)
 
     async def _drain(self) -> None:
@@ -190,6 +191,7 @@ class App:
             raise ControlError(str(error)) from error
         self._listener.set_access(allow)
         self._loaded = loaded
+        _log.setLevel(loaded.config.log.level.upper())
         changed = old.policy.generation != loaded.policy.generation
         restart = restart_keys(old.config, loaded.config)
         _log.info(

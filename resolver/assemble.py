@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,19 +139,14 @@ def open_epoch(
     return core
 
 
-def raise_descriptor_limit() -> None:
-    """Use all descriptors that the system allows: an exchange under way is a socket."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def worker_count(config: Config) -> int:
     """Threads of the packet path, of listener and door each."""
     return config.resolution.workers or len(os.sched_getaffinity(0))
 
 
 def areas(workers: int) -> int:
-    """One for each thread of the door; for the listener one a thread and two more (its contract)."""
+    """Who counts apart: the workers of listener and door, the listener's thread for streams, and
+    the thread that replies to misses."""
     return 2 * workers + 2
 
 
@@ -162,25 +156,23 @@ def counters_file(config: Config) -> Path | None:
     return directory / "counters" if directory else None
 
 
-_RESTART_KEYS = (
-    "listen",
-    "resolution.upstream_port",
-    "resolution.workers",
-    "cache",
-    "limits",
-    "metrics",
-    "control",
-    "state",
-)
+_RESTART_KEYS: dict[str, tuple[str, ...]] = {
+    "listen": (),
+    "resolution": ("upstream_port", "workers"),
+    "cache": (),
+    "limits": (),
+    "metrics": (),
+    "control": (),
+    "state": (),
+}
+"""By section; an empty row stands for all its keys."""
 
 
 def restart_keys(old: Config, new: Config) -> list[str]:
     """Keys whose change a reload does not carry out: sockets, threads and memory stand."""
-    return [key for key in _RESTART_KEYS if _value(old, key) != _value(new, key)]
-
-
-def _value(config: Config, key: str) -> object:
-    value: object = config
-    for part in key.split("."):
-        value = getattr(value, part)
-    return value
+    return [
+        f"{section}.{name}"
+        for section, names in _RESTART_KEYS.items()
+        for name in names or type(getattr(old, section)).model_fields
+        if getattr(getattr(old, section), name) != getattr(getattr(new, section), name)
+    ]

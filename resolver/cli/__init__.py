@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 an error in the input, the configuration or the start; 2 w
 3 the running server cannot be reached.
 """
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -100,6 +101,8 @@ def main() -> None:
         for line in str(error).splitlines() or [type(error).__name__]:
             print(f"inland: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of a pipe has had enough
         sys.stderr.close()
         sys.exit(0)

@@ -38,6 +38,9 @@ def up(
     from testbed.control import configuration
 
     with running_world(world, port) as backend:
+        # Blocked only now, since the world's process would inherit it; sigwait takes them then.
+        ends = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
         text = json.dumps(configuration(backend.world, backend), indent=2)
         path = backend.folder / "inland.yaml"
         path.write_text(text + "\n")
@@ -52,4 +55,4 @@ def up(
         for question in backend.world.questions[:5]:
             print(f"  dig @127.0.0.1 -p 5300 {question.name} {question.rtype}")
         print("\nCtrl-C ends it.", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ends)

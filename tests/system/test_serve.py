@@ -20,14 +20,14 @@ import trio
 
 from resolver.errors import ControlError
 from testbed.clients import Heard, ask_all
-from testbed.control import Loopback, start
+from testbed.control import Loopback
 from testbed.truth import Truth
 from tests.system.serving import Serving, inland
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[Loopback]:
-    with start("small") as running:
+    with Loopback("small") as running:
         yield running
 
 
@@ -360,7 +360,7 @@ def test_serve_with_a_world_needs_no_configuration(tmp_path: Path) -> None:
         f"metrics: {{listen: '127.0.0.1:0'}}\n"
         f"control: {{socket: {control}}}\n"
     )
-    with start("small") as elsewhere:
+    with Loopback("small") as elsewhere:
         serving = Serving(elsewhere, tmp_path)
         try:
             serving.start("--world", "small", "-c", str(file))
