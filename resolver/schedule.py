@@ -52,6 +52,8 @@ class Lookup:
 class Scheduler:
     """All resolutions under way. Not thread-safe: one driver owns it."""
 
+    make_lookup = Lookup
+
     def __init__(self, core: Core, internal: Internal | None = None) -> None:
         self.core = core
         self.now = 0.0
@@ -83,7 +85,7 @@ class Scheduler:
         if task is None:
             done(_servfail(Ede.OTHER, "too many resolutions under way"), Books())
             return
-        lookup = Lookup(now + limits.LOOKUP_SECONDS, done)
+        lookup = self.make_lookup(now + limits.LOOKUP_SECONDS, done)
         task.waiters.append(lookup)
         self._deadlines.append((lookup, task))
 

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 INLAND = "from resolver.cli import main; main()"
 PORT = 5300
 START_SECONDS = 20.0
+SIDES = ("domestic", "foreign", "other")
 SETTLE_SECONDS = 20.0
 """After the clients have left: the longest lookup, then the longest exchange."""
 
@@ -175,6 +176,7 @@ class Rig:
     def border(self, hook: str = "resolver") -> Totals:
         """What the counters of the kernel saw, at the resolver's exit or at the border."""
         seen = self.net.counters()[hook]
-        udp = [seen[f"udp_{side}"]["packets"] for side in ("domestic", "foreign", "other")]
-        syn = [seen[f"syn_{side}"]["packets"] for side in ("domestic", "foreign", "other")]
-        return Totals(*udp, self.net.questions()["tcp"], sum(syn), sum(udp))
+        home, abroad, other = (seen[f"udp_{side}"]["packets"] for side in SIDES)
+        connections = sum(seen[f"syn_{side}"]["packets"] for side in SIDES)
+        questions = self.net.questions()["tcp"]
+        return Totals(home, abroad, other, questions, connections, home + abroad + other)

@@ -66,7 +66,7 @@ def test_reload_every_second(net: Netns, tmp_path: Path) -> None:
             rig.write()
             rig.reload()
             reloads += 1
-            rig.wait_for(lambda: rig.log().count(b"reloaded:") >= reloads, 10, "reload")
+            rig.wait_for(lambda due=reloads: rig.log().count(b"reloaded:") >= due, 10, "reload")
             with suppress(TimeoutExpired):
                 clients.wait(1)
         assert clients.returncode == 0

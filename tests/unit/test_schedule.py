@@ -4,8 +4,9 @@ from collections.abc import Generator
 
 import pytest
 
-from resolver import limits, schedule
+from resolver import iterate, limits, schedule
 from resolver.model import Books, Ede, Question, Rcode, Result, Type
+from resolver.schedule import Scheduler
 from resolver.task import Task
 from resolver.wishes import News, Wish
 from tests.small_internet import internet
@@ -36,23 +37,19 @@ def test_joiner_outlives_the_lookup_that_began_the_work(net: Internet) -> None:
 def test_spent_quota_ends_a_lookup_and_spares_the_joiner(
     net: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule.Lookup, "__init__", _poor_then_rich())
+    quotas = iter([2, 100])
+    lookup = schedule.Lookup
+
+    def poor_then_rich(deadline: float, done: schedule.Done) -> schedule.Lookup:
+        return lookup(deadline, done, next(quotas))
+
+    monkeypatch.setattr(Scheduler, "make_lookup", staticmethod(poor_then_rich))
     poor = net.begin("www.home.xa")
     rich = net.begin("www.home.xa")
     while not (poor and rich):
         net.turn()
     assert poor[0][0].rcode == Rcode.SERVFAIL
     assert values(rich[0][0].answer, "A") == ["11.9.9.9"]
-
-
-def _poor_then_rich():  # type: ignore[no-untyped-def]
-    quotas = iter([2, 100])
-
-    def init(self, deadline, done):  # type: ignore[no-untyped-def]
-        self.deadline, self.done, self.over = deadline, done, False
-        self.exchanges_left, self.sublookups_left = next(quotas), 10
-
-    return init
 
 
 def test_lookup_ends_in_time_when_nothing_replies(net: Internet) -> None:
@@ -81,7 +78,7 @@ def test_too_many_waiters_are_refused(net: Internet, monkeypatch: pytest.MonkeyP
 def test_fault_in_a_resolution_costs_that_lookup_only(
     net: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = schedule.resolve
+    honest = iterate.resolve
 
     def faulty(task: Task) -> Generator[Wish, News, Result]:
         if task.question.name == name("fault.xa"):
