@@ -87,7 +87,7 @@ class DictRecords:
     def get(self, at: Name, rtype: int, now: float) -> Cached | None:
         for key in ((at, rtype), (at, 0)):
             entry = self.entries.get(key)
-            if entry is not None and entry[1] >= now + 1:
+            if entry is not None and entry[1] > now:
                 stored, _, cached = entry
                 return _aged(cached, int(now - stored))
         return None

@@ -45,13 +45,14 @@ fn kind(cache: &RecordCache, owner: &str, rtype: u16, now: f64) -> Option<Kind> 
 }
 
 #[test]
-fn ttls_count_down_and_an_entry_below_one_second_is_gone() {
+fn ttls_count_down_by_whole_seconds_and_an_entry_lives_as_long_as_its_ttl() {
     let cache = records();
     assert!(cache.put(a("a.example", 30, 1), source(3), 0.1));
     assert_eq!(got(&cache, "a.example", 0.1), Some((1, 30)));
-    assert_eq!(got(&cache, "a.example", 0.2), Some((1, 29)));
-    assert_eq!(got(&cache, "a.example", 29.1), Some((1, 1)));
-    assert_eq!(got(&cache, "a.example", 29.2), None);
+    assert_eq!(got(&cache, "a.example", 0.2), Some((1, 30)));
+    assert_eq!(got(&cache, "a.example", 1.2), Some((1, 29)));
+    assert_eq!(got(&cache, "a.example", 30.0), Some((1, 1)));
+    assert_eq!(got(&cache, "a.example", 30.2), None);
     assert_eq!(got(&cache, "b.example", 0.1), None);
 }
 
@@ -113,16 +114,16 @@ fn the_soa_of_a_negative_answer_lives_no_longer_than_it_and_counts_down() {
     let cache = records();
     deny(&cache, "a.example", A, Kind::NxDomain, 0.0);
     let fact = cache.get(&name("a.example"), A, 100.5).expect("live");
-    assert_eq!((fact.sets[0].ttl, fact.source.rank), (499, 3));
-    assert!(cache.get(&name("a.example"), A, 599.5).is_none());
+    assert_eq!((fact.sets[0].ttl, fact.source.rank), (500, 3));
+    assert!(cache.get(&name("a.example"), A, 600.0).is_none());
 }
 
 #[test]
 fn negative_ttl_is_clamped() {
     let cache = RecordCache::new(MIB, 86_400, 60);
     deny(&cache, "a.example", A, Kind::NoData, 0.0);
-    assert!(cache.get(&name("a.example"), A, 58.0).is_some());
-    assert!(cache.get(&name("a.example"), A, 59.5).is_none());
+    assert!(cache.get(&name("a.example"), A, 59.5).is_some());
+    assert!(cache.get(&name("a.example"), A, 60.0).is_none());
 }
 
 #[test]

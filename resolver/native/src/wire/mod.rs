@@ -109,10 +109,9 @@ pub fn micros(seconds: f64) -> i64 {
     (seconds * 1e6).round() as i64
 }
 
-/// Whole seconds of a TTL that began at `made` which are left at `now` (both microseconds),
-/// rounded down; 0 when none.
+/// What is left at `now` of a TTL that began at `made` (both microseconds): less one for each
+/// whole second gone, as every resolver counts; 0 when none.
 pub fn ttl_left(ttl: u32, made: i64, now: i64) -> u32 {
-    let left =
-        made.saturating_add(i64::from(ttl) * 1_000_000).saturating_sub(now).div_euclid(1_000_000);
-    left.clamp(0, i64::from(ttl)) as u32
+    let gone = now.saturating_sub(made).div_euclid(1_000_000);
+    (i64::from(ttl) - gone).clamp(0, i64::from(ttl)) as u32
 }
