@@ -45,7 +45,7 @@ def from_text(text: str) -> Name:
             label.append(ord(char))
         else:
             raise BadName(f"{text!r}: write internationalised names as A-labels (xn--…)")
-    if label or not text.endswith(".") or text.endswith("\\."):
+    if label:
         _append_label(wire, label, text)
     wire.append(0)
     if len(wire) > OCTETS_MAX:

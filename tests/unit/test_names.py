@@ -72,6 +72,7 @@ def test_replaced_suffix_keeps_the_labels_before_it(left: Name, old: Name, new: 
         ("www.Example.", b"\x03www\x07example\0"),
         (r"a\.b.c", b"\x03a.b\x01c\0"),
         (r"a\.", b"\x02a.\0"),
+        ("a\\\\.", b"\x02a\\\0"),
         (r"\000\255.c", b"\x02\x00\xff\x01c\0"),
     ],
 )
