@@ -74,6 +74,19 @@ def type_text(qtype: int) -> str:
     return str(QTYPE.forward.get(qtype, f"TYPE{qtype}"))
 
 
+def question_text(wire: bytes) -> tuple[str, str]:
+    """Name and type that a message asks for, for logs; two empty texts when unreadable."""
+    at, labels = HEADER, []
+    try:
+        while length := wire[at]:
+            labels.append(wire[at + 1 : at + 1 + length].decode("ascii"))
+            at += 1 + length
+        (qtype,) = struct.unpack_from("!H", wire, at + 1)
+    except (IndexError, UnicodeDecodeError, struct.error):
+        return "", ""
+    return ".".join(labels).lower() + ".", type_text(qtype)
+
+
 class Authority:
     """All servers of a world in one mind; each call says which of them is asked."""
 
@@ -275,4 +288,4 @@ def _wire_name(name: str) -> bytes:
     return b"".join(bytes((len(part),)) + part.encode() for part in name.split(".")[:-1]) + b"\0"
 
 
-__all__ = ["NOERROR", "Authority", "Query", "Reply", "type_text"]
+__all__ = ["NOERROR", "Authority", "Query", "Reply", "question_text", "type_text"]

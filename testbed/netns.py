@@ -91,6 +91,7 @@ class Netns:
         self._name = f"{PREFIX}-{os.getpid()}-{id(self) & 0xFFFF:x}"
         self._embedded: list[subprocess.Popen[bytes]] = []
         self._remotes: list[Remote] = []
+        self._watch: Remote | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._made: list[str] = []
 
@@ -125,8 +126,9 @@ class Netns:
 
     def stop(self) -> None:
         """End all processes and remove all namespaces; more calls do nothing."""
-        for remote in self._remotes:
-            remote.close()
+        for remote in (*self._remotes, self._watch):
+            if remote is not None:
+                remote.close()
         for process in self._embedded:
             assert process.stdin is not None
             process.stdin.close()
@@ -138,7 +140,7 @@ class Netns:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._remotes, self._embedded, self.knots = [], [], []
+        self._watch, self._remotes, self._embedded, self.knots = None, [], [], []
         for place in self._made:
             subprocess.run(["ip", "netns", "delete", place], capture_output=True, check=False)
         self._made = []
@@ -202,8 +204,22 @@ class Netns:
         """
         return {place: nft.read(self._nft(place, None)) for place in ("resolver", "border")}
 
+    def roles(self) -> list[tuple[str, str, int]]:
+        """Questions seen at the border by UDP: ``(address, zone in whose role, count)``.
+
+        Raises:
+            BackendError: the kernel could not show the watcher every packet.
+        """
+        assert self._watch is not None, "not started"
+        seen = self._watch.command("stats")
+        if seen["missed"]:
+            raise BackendError(f"the watcher at the border missed {seen['missed']} packets")
+        return [(address, zone, count) for address, zone, count in seen["roles"]]
+
     def reset(self) -> None:
         """Set all counters to nothing."""
+        assert self._watch is not None, "not started"
+        self._watch.command("reset")
         for place in ("resolver", "border"):
             self._nft(place, nft.RESET)
 
@@ -267,6 +283,7 @@ class Netns:
         return _run("ip", "netns", "exec", self.place(place), "nft", *args, told=script)
 
     def _serve(self) -> None:
+        self._watch = self._helper("testbed.watch", "border", ["--interface", "resolver0"])
         zones = self.folder / "zones"
         knot.write_zones(self.world, zones)
         for name in ("home", "abroad"):
@@ -299,17 +316,19 @@ class Netns:
         return run
 
     def _embed(self, name: str, addresses: list[str]) -> None:
-        log = self.folder / f"{name}-embedded.log"
+        options = ["--plan", "netns", "--port", "53", "--speed", str(self.speed)]
+        options += ["--addresses", ",".join(addresses)]
+        self._remotes.append(self._helper("testbed.serve", name, options))
+
+    def _helper(self, module: str, place: str, options: Sequence[str]) -> Remote:
+        """Start a process of our own in a namespace and wait for its ready line."""
+        control, log = self.folder / f"{place}-control", self.folder / f"{place}.log"
+        world = f"{self.world.name}:{self.world.seed}"
+        command = [sys.executable, "-m", module, "--world", world, "--control", str(control)]
         with log.open("wb") as words:
             process = self.exec_in(
-                [
-                    *(sys.executable, "-m", "testbed.serve", "--plan", "netns", "--port", "53"),
-                    *("--world", f"{self.world.name}:{self.world.seed}"),
-                    *("--addresses", ",".join(addresses)),
-                    *("--speed", str(self.speed)),
-                    *("--control", str(self.folder / f"{name}-control")),
-                ],
-                name,
+                [*command, *options],
+                place,
                 cwd=Path(__file__).parent.parent,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -321,7 +340,7 @@ class Netns:
         with stdout:
             if not stdout.readline():
                 raise BackendError(log.read_text().strip())
-        self._remotes.append(Remote(self.folder / f"{name}-control"))
+        return Remote(control)
 
 
 def _run(*args: str, told: str | None = None) -> str:

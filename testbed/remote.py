@@ -1,10 +1,15 @@
-"""The other end of a serving process's control socket: one JSON line there, one back.
+"""The control sockets of the testbed's processes, both ends: one JSON line there, one back.
 
-Limitations: one command at a time; for a moment it blocks.
+Limitations: our end gives one command at a time and blocks for a moment.
 """
 
+import asyncio
 import json
+import os
 import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,3 +49,34 @@ class Remote:
         """Hang up; the process lives on."""
         self._lines.close()
         self._socket.close()
+
+
+async def obey(path: Path, carry_out: Callable[[dict[str, Any]], dict[str, Any]]) -> asyncio.Server:
+    """Take commands at a unix socket; what is wrong with one is said in its answer."""
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while line := await reader.readline():
+                try:
+                    answer = carry_out(json.loads(line))
+                except (ValueError, KeyError, TypeError) as error:
+                    answer = {"ok": False, "error": repr(error)}
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(client, path=path)
+
+
+async def until_input_ends() -> None:
+    """Wait for the end of standard input: who started us has gone, or wants us to."""
+    ended = asyncio.Event()
+    descriptor = sys.stdin.fileno()
+
+    def readable() -> None:
+        if not os.read(descriptor, 4096):
+            asyncio.get_running_loop().remove_reader(descriptor)
+            ended.set()
+
+    asyncio.get_running_loop().add_reader(descriptor, readable)
+    await ended.wait()

@@ -13,7 +13,6 @@ its TCP port connects; loss and cuts strike UDP and, for cuts, stop stream repli
 import argparse
 import asyncio
 import json
-import os
 import random
 import socket
 import struct
@@ -26,7 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from testbed.authority import Authority, type_text
+from testbed.authority import Authority, question_text
+from testbed.remote import obey, until_input_ends
 from testbed.world import AddressPlan, Server, make_world
 
 LOG_MAX: Final = 500_000  # entries kept; older ones are counted as lost
@@ -102,26 +102,13 @@ class Desk:
         return reply.wire, server.latency / self.speed
 
     def _note(self, server: Server, wire: bytes, stream: bool) -> None:
-        name, qtype = _question(wire)
+        name, qtype = question_text(wire)
         role = server.role(name, qtype)
         key = (server.address, role)
         self.roles[key] = self.roles.get(key, 0) + 1
         kind = "tcp" if stream else "udp"
         self.log.append((time.time(), server.address, name, qtype, role, kind))
         self.logged += 1
-
-
-def _question(wire: bytes) -> tuple[str, str]:
-    """Name and type for the log, of silent servers too; ``("", "")`` when unreadable."""
-    at, labels = 12, []
-    try:
-        while length := wire[at]:
-            labels.append(wire[at + 1 : at + 1 + length].decode("ascii"))
-            at += 1 + length
-        (qtype,) = struct.unpack_from("!H", wire, at + 1)
-    except (IndexError, UnicodeDecodeError, struct.error):
-        return "", ""
-    return ".".join(labels).lower() + ".", type_text(qtype)
 
 
 class Datagrams:
@@ -270,18 +257,6 @@ def _stats(desk: Desk) -> dict[str, Any]:
     }
 
 
-async def _control(desk: Desk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while line := await reader.readline():
-            try:
-                answer = command(desk, json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
-                answer = {"ok": False, "error": repr(error)}
-            writer.write(json.dumps(answer).encode() + b"\n")
-            await writer.drain()
-    writer.close()
-
-
 def _bind(
     port: int, addresses: Sequence[str]
 ) -> tuple[int, list[socket.socket], list[socket.socket]]:
@@ -309,22 +284,9 @@ async def serve(args: argparse.Namespace) -> None:
         )
         for sock in tcp
     ]
-    control = Path(args.control)
-    servers.append(
-        await asyncio.start_unix_server(
-            lambda reader, writer: _control(desk, reader, writer), path=control
-        )
-    )
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def parent_speaks() -> None:
-        if not os.read(sys.stdin.fileno(), 4096):
-            ended.set()
-
-    loop.add_reader(sys.stdin.fileno(), parent_speaks)
+    servers.append(await obey(Path(args.control), lambda told: command(desk, told)))
     print(json.dumps({"ready": True, "port": port, "sockets": len(readers)}), flush=True)
-    await ended.wait()
+    await until_input_ends()
     for server in servers:
         server.close()
 

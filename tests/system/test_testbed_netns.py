@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -77,10 +78,28 @@ def test_walking_finds_every_true_answer_and_every_count_agrees(world: Netns) ->
         domestic = sum(n for at, n in found["udp"].items() if at.startswith("11."))
         assert counters[place]["udp_domestic"]["packets"] == domestic
         assert counters[place]["udp_foreign"]["packets"] == sum(found["udp"].values()) - domestic
+    seen: Counter[str] = Counter()
+    for address, _, count in world.roles():
+        seen[address] += count
+    assert seen == found["udp"]
     dead = {s.address for s in world.world.servers.values() if s.fault is Fault.DEAD}
     after = world.questions()
     assert after["udp"] - before["udp"] == sum(n for a, n in found["udp"].items() if a not in dead)
     assert after["tcp"] - before["tcp"] == sum(found["tcp"].values())
+
+
+def test_the_border_sees_in_whose_role_servers_are_asked(world: Netns) -> None:
+    truth = Truth(world.world)
+    foreign = next(z.name for z in world.world.zones.values() if z.kind == "foreign")
+    mixed = next(z.name for z in world.world.zones.values() if z.kind == "mixed")
+    asked = []
+    for zone in (foreign, mixed):
+        servers = [address for _, address in world.world.delegations[zone].parent_set]
+        abroad = next(at for at in servers if not world.world.servers[at].domestic)
+        asked.append((abroad, zone, 1))
+        assert dig(world, abroad, f"www.{zone}", "A")
+    assert sorted(world.roles()) == sorted(asked)
+    assert truth.avoidable_exchanges(world.roles()) == [asked[1]]
 
 
 def parts(wire: bytes) -> dict[str, Any]:
