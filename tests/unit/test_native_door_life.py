@@ -3,6 +3,8 @@
 import select
 import socket
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -182,6 +184,47 @@ def test_a_reply_of_64_kilobytes_arrives_in_pieces(rigs: Rigs) -> None:
         assert len(message[4][0][3]) == 1  # equal records are one
 
 
+def test_a_handshake_that_hangs_is_a_timeout_and_no_question_was_sent(rigs: Rigs) -> None:
+    # A backlog of none takes one connection; the kernel drops the handshakes of others.
+    with socket.socket() as server, socket.socket() as first, socket.socket() as second:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        first.connect(server.getsockname())
+        second.setblocking(False)
+        second.connect_ex(server.getsockname())
+        rig = rigs(server.getsockname()[1])
+        assert rig.one(b"\x7f\0\0\x01", tcp=True, timeout=0.1)[0] == TIMEOUT
+        books = rig.books()
+        assert (books["intended"], books["sent"], books["connections"]) == (0, 0, 1)
+
+
+FEW_FILES = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
+from tests.unit.door_rig import *
+from tests.unit.upstreams import *
+with Upstream() as server:
+    rig = Rig(server.port, workers=1, linger=60.0)
+    for _ in range(20):
+        rig.ask(server.address, 10)
+        assert {end[0] for end in rig.outcomes(10).values()} == {NONE}
+        assert open_files() < 80
+    assert rig.one(server.address, tcp=True)[0] == NONE
+    rig.door.close()
+with Upstream(udp=silence) as server:
+    rig = Rig(server.port, workers=1)
+    rig.ask(server.address, 100, timeout=0.2)
+    ends = [end[0] for end in rig.outcomes(100).values()]
+    assert set(ends) == {TIMEOUT, NOT_SENT}, ends
+    assert ends.count(TIMEOUT) == rig.books()["sent"] == 50
+    rig.door.close()
+"""
+
+
+def test_open_files_bound_the_lingering_sockets_first_and_then_the_asks() -> None:
+    subprocess.run([sys.executable, "-c", FEW_FILES], check=True, timeout=60)
+
+
 def test_closing_ends_what_is_in_flight_and_is_idempotent(rigs: Rigs) -> None:
     with Upstream(udp=silence, tcp=silence) as server:
         before = open_files()
@@ -236,12 +279,14 @@ def test_counters_equal_what_the_server_saw_under_load(rigs: Rigs) -> None:
     with Upstream(udp=moody) as server:
         rig = rigs(server.port)
         ends = []
-        for _ in range(10):
+        for _ in range(5):
             rig.ask(server.address, 100, timeout=0.3)
             ends += [end[0] for end in rig.outcomes(100).values()]
         books = rig.books()
-        assert books["intended"] == books["sent"] == 1000
-        assert len(server.datagrams) == 1000
+        assert books["intended"] == books["sent"] == 500
+        rig.wait_for(lambda: len(server.datagrams) == 500)
         assert books["octets_sent"] == sum(len(query) for query, _ in server.datagrams)
-        assert ends.count(NONE) == books["replies"] == 750
-        rig.wait_for(lambda: rig.counters.scalars()["upstream_late"] == 250)
+        assert ends.count(NONE) == books["replies"] > 0
+        assert ends.count(NONE) + ends.count(TIMEOUT) == 500
+        # Whatever the server sent was received, in time or late.
+        rig.wait_for(lambda: rig.books()["octets_received"] == server.octets_replied)

@@ -47,6 +47,26 @@ class Stream:
     arrived: bytearray = field(default_factory=bytearray)
 
 
+def _bound_pair(family: int, host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """Sockets for UDP and TCP on one port; with port 0 on any that is free for both."""
+    tries = 1 if port else 50
+    while True:
+        tries -= 1
+        udp = socket.socket(family, socket.SOCK_DGRAM)
+        tcp = socket.socket(family, socket.SOCK_STREAM)
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tcp.bind((host, port))
+            udp.bind((host, tcp.getsockname()[1]))
+        except OSError:
+            udp.close()
+            tcp.close()
+            if not tries:
+                raise
+        else:
+            return udp, tcp
+
+
 class Upstream:
     """UDP and TCP on one port of one address; what it saw is kept for the test."""
 
@@ -63,17 +83,14 @@ class Upstream:
         self._udp_script, self._tcp_script, self._close_after = udp, tcp, close_after
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.address = socket.inet_pton(family, host)
-        self._udp = socket.socket(family, socket.SOCK_DGRAM)
-        self._udp.bind((host, port))
+        self._udp, self._tcp = _bound_pair(family, host, port)
         self.port: int = self._udp.getsockname()[1]
-        self._tcp = socket.socket(family, socket.SOCK_STREAM)
-        self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._tcp.bind((host, self.port))
         if tcp_open:
             self._tcp.listen()
         self.datagrams: list[tuple[bytes, int]] = []  # (query, source port)
         self.messages: list[bytes] = []
         self.stream_octets = 0
+        self.octets_replied = 0  # in datagrams
         self.connections = 0
         self.closed_by_peer = threading.Event()
         self._wake, self._woken = socket.socketpair()
@@ -120,7 +137,7 @@ class Upstream:
         query, source = self._udp.recvfrom(65535)
         self.datagrams.append((query, source[1]))
         for reply in self._udp_script(query):
-            self._udp.sendto(reply, source)
+            self.octets_replied += self._udp.sendto(reply, source)
 
     def _stream(self, stream: Stream) -> None:
         try:

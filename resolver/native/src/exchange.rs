@@ -174,7 +174,6 @@ impl Door {
                 threads.push(thread);
             }
         }
-        door.inboxes.shrink_to_fit();
         Ok(door)
     }
 

@@ -32,9 +32,16 @@ fn check_workers(workers: usize) -> PyResult<usize> {
     }
 }
 
+/// The longest time that may be asked for. Deadlines are sums with the present, which must not
+/// overflow.
+const SECONDS_MAX: f64 = 86_400.0;
+
 fn seconds(what: &str, value: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|_| PyValueError::new_err(format!("{what}: {value} is not a time in seconds")))
+    if (0.0..=SECONDS_MAX).contains(&value) {
+        Ok(Duration::from_secs_f64(value))
+    } else {
+        Err(PyValueError::new_err(format!("{what}: {value} is not within 0 to {SECONDS_MAX} s")))
+    }
 }
 
 #[pyclass(frozen, module = "resolver._native")]

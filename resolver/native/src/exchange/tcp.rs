@@ -16,6 +16,7 @@ use crate::counters::{Field, Scalar};
 use crate::sys::poll::{HANGUP, READ, WRITE};
 use crate::sys::slab::Key;
 use crate::sys::socket::{Socket, would_block};
+use crate::sys::stream;
 
 /// Channels to one server (RFC 7766 section 6.2.2 asks for few).
 const CHANNELS_PER_SERVER: usize = 4;
@@ -67,21 +68,11 @@ impl Channel {
 
     fn add(&mut self, waiting: Waiting) {
         let id = matching::id(&waiting.query).unwrap_or_default();
-        let length = waiting.query.len() as u16;
-        self.out.extend(length.to_be_bytes());
-        self.out.extend(&waiting.query);
-        let octets = waiting.query.len() + 2;
+        stream::append(&mut self.out, &waiting.query);
+        let octets = waiting.query.len() + stream::PREFIX;
         self.unsent.push_back(Unsent { id, slot: waiting.slot, left: octets, intended: false });
         self.questions.insert(id, Some(waiting));
         self.live += 1;
-    }
-
-    /// The next whole message, without its length prefix (RFC 1035 section 4.2.2).
-    fn frame(&self, at: usize) -> Option<std::ops::Range<usize>> {
-        let prefix = self.arrived.get(at..at + 2)?;
-        let length = usize::from(u16::from_be_bytes([prefix[0], prefix[1]]));
-        let range = at + 2..at + 2 + length;
-        (range.end <= self.arrived.len()).then_some(range)
     }
 }
 
@@ -151,14 +142,22 @@ impl Worker {
         let server = SocketAddr::new(ask.address, self.settings.port);
         let socket =
             self.open_socket(|| Socket::upstream_tcp(&server)).map_err(|_| Failure::NotSent)?;
-        let connected = socket.connect(&server).map_err(|error| connect_failure(&error))?;
+        let connected = socket.connect(&server);
+        let failure = connected.as_ref().err().map(refusal);
+        if failure == Some(Failure::NotSent) {
+            self.books.count(Scalar::SendFailures, 1);
+            return Err(Failure::NotSent);
+        }
         // Counted when the handshake starts: that is what crosses the border.
         self.books.add(ask.slot, Field::Connections, 1);
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         let key = self.channels.insert(Channel {
             server: ask.address,
             socket,
             slot: ask.slot,
-            connecting: !connected,
+            connecting: !matches!(connected, Ok(true)),
             stale: false,
             wants_write: true,
             idle_timer: false,
@@ -223,7 +222,7 @@ impl Worker {
                 return;
             }
             if let Err(error) = channel.socket.take_error() {
-                return self.close_channel(key, connect_failure(&error));
+                return self.close_channel(key, handshake_failure(&error));
             }
             channel.connecting = false;
         }
@@ -297,7 +296,7 @@ impl Worker {
         let now = Instant::now();
         let mut at = 0;
         while let Some(channel) = self.channels.get_mut(key) {
-            let Some(range) = channel.frame(at) else {
+            let Some(range) = stream::next(&channel.arrived, at) else {
                 channel.arrived.drain(..at);
                 channel.arrived.shrink_to(super::worker::SCRATCH);
                 break;
@@ -331,15 +330,23 @@ impl Worker {
         let (id, waiting) = match question {
             Some((id, Some(waiting))) => (id, waiting),
             Some((_, None)) => {
-                self.books.add(channel.slot, Field::OctetsReceived, octets as u64 + 2);
+                self.books.add(
+                    channel.slot,
+                    Field::OctetsReceived,
+                    (octets + stream::PREFIX) as u64,
+                );
                 return self.books.count(Scalar::UpstreamLate, 1);
             }
             None => {
-                self.books.add(channel.slot, Field::OctetsReceived, octets as u64 + 2);
+                self.books.add(
+                    channel.slot,
+                    Field::OctetsReceived,
+                    (octets + stream::PREFIX) as u64,
+                );
                 return self.books.count(Scalar::UpstreamMismatched, 1);
             }
         };
-        self.books.add(waiting.slot, Field::OctetsReceived, octets as u64 + 2);
+        self.books.add(waiting.slot, Field::OctetsReceived, (octets + stream::PREFIX) as u64);
         let result = match judge(&waiting.query, data, waiting.exact_case) {
             Match::Other => return self.books.count(Scalar::UpstreamMismatched, 1),
             Match::Reply(message) => Ok(message),
@@ -391,12 +398,19 @@ impl Worker {
     }
 }
 
-fn connect_failure(error: &io::Error) -> Failure {
-    match error.raw_os_error() {
-        Some(libc::ETIMEDOUT) => Failure::Timeout,
-        Some(libc::ECONNREFUSED | libc::ECONNRESET | libc::EHOSTUNREACH | libc::ENETUNREACH) => {
-            Failure::Unreachable
-        }
+/// What an error of connect() itself means: either the peer has answered, or the kernel has found
+/// no way (route, firewall, address) and nothing has left.
+fn refusal(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Failure::Unreachable,
         _ => Failure::NotSent,
+    }
+}
+
+/// What the error of a handshake that was under way means.
+fn handshake_failure(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::TimedOut => Failure::Timeout,
+        _ => Failure::Unreachable,
     }
 }

@@ -165,3 +165,98 @@ fn unanswerable(query: &Query<'_>) -> Option<(u16, (u16, &'static str))> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::answers::AnswerCache;
+    use crate::clock::Clock;
+    use crate::counters::Counters;
+    use crate::listen::access::Access;
+    use crate::listen::clients::Clients;
+    use crate::listen::{Networks, Settings};
+    use crate::sys::{poll::Bell, thread::Queue};
+    use crate::wire::query::ClientEdns;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    const NAME: &[u8] = b"\x03www\x07example\x02in\0";
+    const LIMIT: usize = 1232;
+
+    fn desk() -> Desk {
+        let settings = Settings {
+            workers: 1,
+            misses_max: 1,
+            udp_payload_max: LIMIT,
+            tcp_connections_max: 1,
+            tcp_idle: Duration::ZERO,
+        };
+        let answers = Arc::new(AnswerCache::new(1 << 16));
+        let answer = compose::Answer::compose(NAME, 1, 1, 0, [&[], &[], &[]], &[], 0.0);
+        let key = Key { view: VIEW, name: NAME, rtype: 1, do_bit: false, cd: false };
+        answers.put(&key, 0, Arc::new(answer), 1e9, 3, 0.0);
+        let shared = Shared {
+            clock: Arc::new(Clock::new(None)),
+            answers,
+            access: Access::new(Networks::parse(&["127.0.0.0/8"]).unwrap()),
+            clients: Clients::new(1).unwrap(),
+            streams: Queue::new().unwrap(),
+            stop: Bell::new().unwrap(),
+            settings,
+        };
+        let books = Counters::new(None, 1).unwrap().area().unwrap();
+        Desk::new(Arc::new(shared), books)
+    }
+
+    fn packet(flags: u16, edns: Option<ClientEdns>) -> Vec<u8> {
+        let mut packet = vec![0x12, 0x34];
+        packet.extend(flags.to_be_bytes());
+        packet.extend([0, 1, 0, 0, 0, 0, 0, u8::from(edns.is_some())]);
+        packet.extend(NAME);
+        packet.extend([0, 1, 0, 1]);
+        if let Some(edns) = edns {
+            packet.extend([0, 0, 41]);
+            packet.extend(edns.payload.to_be_bytes());
+            packet.extend([0, edns.version, u8::from(edns.do_bit) << 7, 0, 0, 0]);
+        }
+        packet
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn whatever_arrives_a_reply_is_a_bounded_response_with_the_id_that_was_asked(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            (payload, version, do_bit) in (any::<u16>(), 0u8..2, any::<bool>()),
+            with_edns in any::<bool>(),
+            length in any::<prop::sample::Index>(),
+            cut in any::<bool>(),
+            source in prop::sample::select(vec!["127.0.0.1", "192.0.2.1", "::1"]),
+        ) {
+            let edns = with_edns.then_some(ClientEdns { payload, version, do_bit });
+            let mut packet = packet(0x0100, edns);
+            for (at, octet) in changes {
+                let at = at.index(packet.len());
+                packet[at] = octet;
+            }
+            if cut {
+                packet.truncate(length.index(packet.len() + 1));
+            }
+            let mut out = [0; LIMIT];
+            let source: IpAddr = source.parse().unwrap();
+            match desk().decide(&packet, source, Transport::Udp, &mut out) {
+                Decision::Reply(octets) | Decision::Refused(octets) => {
+                    prop_assert!((12..=LIMIT).contains(&octets));
+                    prop_assert_eq!(&out[..2], &packet[..2]);
+                    prop_assert!(out[2] & 0x80 != 0 && packet[2] & 0x80 == 0);
+                }
+                Decision::Miss { question, .. } => {
+                    prop_assert!(source.is_ipv4() && question.len() >= 5);
+                    prop_assert!(packet[2] & 0x01 != 0);
+                }
+                Decision::Drop => prop_assert!(packet.len() < 12 || packet[2] & 0x80 != 0),
+            }
+        }
+    }
+}

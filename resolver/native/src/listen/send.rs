@@ -9,6 +9,7 @@ use crate::counters::{Area, Scalar};
 use crate::sys::batch::Outbound;
 use crate::sys::slab::Key;
 use crate::sys::socket::Socket;
+use crate::sys::stream;
 use crate::wire::MESSAGE_MAX;
 
 /// UDP sockets by worker, then in the order of the addresses.
@@ -61,7 +62,9 @@ impl Sender {
                 }
                 Origin::Tcp { connection, .. } => {
                     let octets = write(miss, with, MESSAGE_MAX, &mut self.scratch);
-                    framed.push((connection, frame(&self.scratch[..octets])));
+                    let mut message = Vec::with_capacity(stream::PREFIX + octets);
+                    stream::append(&mut message, &self.scratch[..octets]);
+                    framed.push((connection, message));
                 }
             }
         }
@@ -96,12 +99,4 @@ pub fn send_counted(outbound: &mut Outbound, socket: &Socket, books: &Area) {
         books.count(Scalar::RepliesSent, sent as u64);
         books.count(Scalar::RepliesFailed, (all - sent) as u64);
     }
-}
-
-/// A message with its length before it (RFC 1035 section 4.2.2).
-pub fn frame(message: &[u8]) -> Vec<u8> {
-    let mut framed = Vec::with_capacity(2 + message.len());
-    framed.extend((message.len() as u16).to_be_bytes());
-    framed.extend(message);
-    framed
 }

@@ -18,6 +18,7 @@ use crate::sys::poll::{Event, HANGUP, Poll, READ, WRITE};
 use crate::sys::raise_open_files;
 use crate::sys::slab::{Key, Slab};
 use crate::sys::socket::{Socket, would_block};
+use crate::sys::stream;
 use crate::sys::timers::Timers;
 use crate::wire::MESSAGE_MAX;
 
@@ -80,14 +81,6 @@ impl Connection {
         let read = if self.may_read() { READ } else { 0 };
         let write = if self.out.is_empty() { 0 } else { WRITE };
         read | write
-    }
-
-    /// The next whole message at `at`.
-    fn frame(&self, at: usize) -> Option<std::ops::Range<usize>> {
-        let prefix = self.arrived.get(at..at + 2)?;
-        let length = usize::from(u16::from_be_bytes([prefix[0], prefix[1]]));
-        let range = at + 2..at + 2 + length;
-        (range.end <= self.arrived.len()).then_some(range)
     }
 }
 
@@ -320,7 +313,7 @@ impl Worker {
         let mut misses = Vec::new();
         while connection.waiting + misses.len() < WAITING_MAX
             && connection.out.len() < UNSENT_PAUSE
-            && let Some(range) = connection.frame(at)
+            && let Some(range) = stream::next(&connection.arrived, at)
         {
             at = range.end;
             decided += 1;
@@ -328,8 +321,7 @@ impl Worker {
             let (packet, source) = (&connection.arrived[range], connection.client.ip());
             let decision = self.desk.decide(packet, source, Transport::Tcp, &mut self.reply);
             if let Decision::Reply(octets) | Decision::Refused(octets) = decision {
-                connection.out.extend((octets as u16).to_be_bytes());
-                connection.out.extend(&self.reply[..octets]);
+                stream::append(&mut connection.out, &self.reply[..octets]);
                 self.desk.books.count(Scalar::RepliesSent, 1);
             }
             match decision {

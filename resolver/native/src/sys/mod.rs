@@ -8,6 +8,7 @@ pub mod poll;
 pub mod random;
 pub mod slab;
 pub mod socket;
+pub mod stream;
 pub mod thread;
 pub mod timers;
 
