@@ -39,9 +39,9 @@ IRRELEVANT = {
 
 # name in testbound files -> neutral boolean option
 BOOLEANS = {
-    "qname-minimisation": "qfeatureminimisation",
-    "qname-minimisation-strict": "qfeatureminimisation_strict",
-    "query-minimization": "qfeatureminimisation",
+    "qname-minimisation": "qname_minimisation",
+    "qname-minimisation-strict": "qname_minimisation_strict",
+    "query-minimization": "qname_minimisation",
     "minimal-responses": "minimal_responses",
     "rrset-roundrobin": "rrset_roundrobin",
     "do-ip4": "ipv4",
@@ -177,7 +177,7 @@ def of_flat(scn: Scenario, qmin_default: bool) -> Settings:
     out = Settings()
     name, address = "k.root-servers.net", None
     features: dict[str, str] = {}
-    out.options["qfeatureminimisation"] = qmin_default
+    out.options["qname_minimisation"] = qmin_default
     for key, raw in scn.flat:
         value = raw.strip("\"'")
         if key == "stub-addr":
