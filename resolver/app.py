@@ -7,6 +7,7 @@ began with, and their answers are stored under that policy's generation, so they
 under the new one. Stop: new clients are turned away, lookups under way get a bounded time.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -66,6 +67,7 @@ class App:
         workers = worker_count(config)
         self._began = time.monotonic()
         self._reloading = trio.Lock()
+        self._hangup = False
         self._clock = make_clock()
         self._counters = Counters(counters_file(config), areas=areas(workers))
         self._answers = AnswerStore(config.cache.answers)
@@ -81,7 +83,8 @@ class App:
         self._service = Service(
             self._listener, self._driver, self._clock, self._answers, self._queue, self._tally
         )
-        self._core = self._begin(make_core(loaded, self._records), loaded)
+        core = make_core(loaded, self._records, self._service.fault)
+        self._core = self._begin(core, loaded)
         self._driver.attach(self._service)
         self._metrics: MetricsServer | None = None
         if config.metrics.listen is not None:
@@ -124,11 +127,15 @@ class App:
                 if self._control is not None:
                     nursery.start_soon(self._control.run)
                 nursery.start_soon(self._driver.run)
+                gc.collect()
+                gc.freeze()  # what is built by now lives as long as we do
                 self._announce()
                 async for number in received:
                     if number != signal.SIGHUP:
                         break
-                    nursery.start_soon(self._reload_on_signal)
+                    if not self._hangup:  # a reload that has not begun will see this change too
+                        self._hangup = True
+                        nursery.start_soon(self._reload_on_signal)
                 await self._drain()
                 nursery.cancel_scope.cancel()
 
@@ -158,11 +165,14 @@ class App:
         with trio.move_on_after(limits.DRAIN_SECONDS):
             while self._driver.lookups:
                 await trio.sleep(limits.DRAIN_LOOK_SECONDS)
-        self._queue.close()
+        with trio.move_on_after(limits.DRAIN_SECONDS):
+            await self._queue.close()
 
     async def _reload_on_signal(self) -> None:
         try:
-            await self.reload()
+            async with self._reloading:
+                self._hangup = False
+                await self._reload_now()
         except InlandError as error:
             _log.error("reload refused, nothing changed: %s", error)
 
@@ -174,12 +184,14 @@ class App:
             ControlError: too many reloads are still under way.
         """
         async with self._reloading:
-            notify.reloading()
-            try:
-                loaded = await trio.to_thread.run_sync(self._load)
-                return self._swap(loaded)
-            finally:
-                notify.ready(f"policy {self._loaded.policy.generation[:12]}")
+            return await self._reload_now()
+
+    async def _reload_now(self) -> dict[str, Any]:
+        notify.reloading()
+        try:
+            return self._swap(await trio.to_thread.run_sync(self._load))
+        finally:
+            notify.ready(f"policy {self._loaded.policy.generation[:12]}")
 
     def _swap(self, loaded: Loaded) -> dict[str, Any]:
         """One step between two turns: nothing awaits in here."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import SystemRandom
+from random import Random
 from typing import Any, final
 
 from policy.border import Policy
@@ -13,7 +13,7 @@ from resolver import limits
 from resolver.cache import RecordStore
 from resolver.config import Config, load, parse
 from resolver.config_lines import read_tree
-from resolver.core import Core, CoreSettings
+from resolver.core import Core, CoreSettings, reraise
 from resolver.counters import Clock, Counters
 from resolver.errors import ConfigError, Finding
 from resolver.exchange import NativeDoor
@@ -120,13 +120,16 @@ def make_door(config: Config, clock: Clock, counters: Counters, workers: int) ->
     )
 
 
-def make_core(loaded: Loaded, records: RecordStore) -> Core:
-    """A core that knows nothing yet. Chance comes from the kernel: it orders servers."""
+def make_core(
+    loaded: Loaded, records: RecordStore, on_fault: Callable[[Exception], None] = reraise
+) -> Core:
+    """A core that knows nothing yet. Its chance orders servers; secrets are native's affair."""
     return Core(
         settings=loaded.settings,
         records=records,
         policy=loaded.policy,
-        chance=SystemRandom(),
+        chance=Random(),
+        on_fault=on_fault,
     )
 
 

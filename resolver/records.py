@@ -50,6 +50,7 @@ class RecordQueue:
         self._waiting: deque[Record] = deque()
         self._news = trio.Event()
         self._closing = trio.Event()
+        self._ended = trio.Event()
         self.emitted = 0
         self.lost = 0
 
@@ -62,10 +63,11 @@ class RecordQueue:
         self._waiting.append(record)
         self._news.set()
 
-    def close(self) -> None:
-        """Let :meth:`run` write what is queued and return."""
+    async def close(self) -> None:
+        """Have :meth:`run` write what is queued and end; wait for that."""
         self._closing.set()
         self._news.set()
+        await self._ended.wait()
 
     async def run(self) -> None:
         """Write batches to the sink until :meth:`close`; the sink is closed at the end."""
@@ -80,6 +82,7 @@ class RecordQueue:
             if last:
                 break
         self._sink.close()
+        self._ended.set()
 
     async def _write_all(self) -> None:
         while self._waiting:

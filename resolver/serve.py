@@ -29,7 +29,6 @@ from resolver.model import (
     Transport,
     Type,
 )
-from resolver.names import to_text
 from resolver.records import RecordQueue
 from resolver.resolve import Driver
 from resolver.tally import Tally, Turned
@@ -82,6 +81,7 @@ class Service:
         self._pending: dict[tuple[int, AnswerKey], _Pending] = {}
         self._replies: list[tuple[int, Answer]] = []
         self._stopping = False
+        self._fault_told = float("-inf")
 
     def set_policy(self, policy: Policy) -> None:
         """From now on lookups begin under this policy, and only its answers are served."""
@@ -142,9 +142,8 @@ class Service:
             del self._pending[policy.generation_number, miss.key]
             try:
                 self._finish(pending, policy, result, books)
-            except Exception:  # our fault in one answer must not silence all others
-                self._tally.faults += 1
-                _log.exception("fault in the answer for %s", to_text(miss.key.question.name))
+            except Exception as error:  # our fault in one answer must not silence all others
+                self.fault(error)
                 self._finish(pending, policy, Result(Rcode.SERVFAIL, cacheable=False), books)
 
         self._driver.lookup(miss.key.question, done)
@@ -180,6 +179,14 @@ class Service:
                 )
             )
             exchanges = ()  # joined clients share the route; the work is told once
+
+    def fault(self, error: Exception) -> None:
+        """A fault of the program, met by one question: count it, and tell of some."""
+        self._tally.faults += 1
+        now = self._clock.now()
+        if now >= self._fault_told + limits.FAULT_LOG_SECONDS:
+            self._fault_told = now
+            _log.error("a fault of the program; the lookup ends as SERVFAIL", exc_info=error)
 
     def internal(self, question: Question, purpose: Purpose, result: Result, books: Books) -> None:
         """Work without a client has ended: a lookup like any other, so that no escape hides."""

@@ -54,9 +54,11 @@ def record(number: int) -> Record:
 
 def drain(queue: RecordQueue) -> None:
     async def run() -> None:
-        queue.close()
         with trio.fail_after(5):
-            await queue.run()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(queue.run)
+                await queue.close()
+                nursery.cancel_scope.cancel()  # nothing may be left to do
 
     trio.run(run)
 
@@ -104,7 +106,7 @@ def test_records_flow_while_the_queue_stays_open() -> None:
                     queue.put(record(number))
                     while len(sink.batches) <= number:
                         await trio.sleep(0.001)
-                queue.close()
+                await queue.close()
 
     trio.run(run)
     assert len(sink.batches) == 3
