@@ -73,6 +73,7 @@ class Player(Servers):
         self.clients: list[Client] = []
         self.variables: dict[str, str] = {}
         self.alive: Callable[[], bool] = lambda: True
+        self.clock_lag = 0.02
         self.prefer6 = False  # ask over IPv6 when the scenario switches IPv4 off
         # Zone transfers and prefetching go on when no client waits.
         background = any(
@@ -325,9 +326,11 @@ class Player(Servers):
         if mode == "EVAL":
             text = expand(text, self.variables, self.clock.now())
         self.clock.advance(float(text.split()[0]))
-        # give the resolver a moment in which its clock is read again
+        # A moment in which the resolver's clock is read again.
+        limit = time.monotonic() + self.clock_lag
+        while (left := limit - time.monotonic()) > 0:
+            self.pump(left)
         self.last_activity = time.monotonic()
-        self.pump(0.02)
 
     def do_assign(self, step: Step) -> None:
         name, _, text = step.args.partition("=")

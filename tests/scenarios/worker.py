@@ -166,6 +166,7 @@ def play(path: Path, opts: dict[str, Any], directory: Path) -> dict[str, Any]:
             root_hints=wanted.root_hints,
             answer_file=lambda name: adapter.temp_file(ctx, name),
         )
+        player.clock_lag = plan.clock_lag
         player.prefer6 = wanted.options.get("ipv4") is False
         player.open_servers()
         proc = subprocess.Popen(

@@ -35,6 +35,7 @@ class Plan:
     argv: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     preload_clock: bool = True  # False: the resolver reads CONFORMANCE_CLOCK itself
+    clock_lag: float = 0.02  # seconds after which a moved clock has been noticed
 
 
 class Adapter(ABC):

@@ -65,8 +65,9 @@ class Inland(Adapter):
         path = ctx.directory / "inland.yaml"
         # JSON is YAML as well.
         path.write_text(json.dumps(self.document(ctx), indent=2) + "\n", encoding="utf-8")
-        # The resolver reads CONFORMANCE_CLOCK itself.
-        return Plan([*ctx.command, "serve", "-c", str(path)], preload_clock=False)
+        # The resolver reads CONFORMANCE_CLOCK itself, ten times a second.
+        argv = [*ctx.command, "serve", "-c", str(path)]
+        return Plan(argv, preload_clock=False, clock_lag=0.15)
 
     def document(self, ctx: Context) -> dict[str, Any]:
         """The whole configuration. Raises ``Unsupported``."""
