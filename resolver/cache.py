@@ -150,12 +150,6 @@ class AnswerStore:
             now,
         )
 
-    def peek(self, key: AnswerKey, now: float) -> bytes | None:
-        """The live reply as octets, if any; not counted as a hit."""
-        return self.native.peek(
-            key.view, key.question.name, key.question.rtype, key.do, key.cd, now
-        )
-
     def set_generation(self, generation: int) -> None:
         """From now on serve only replies of this generation."""
         self.native.set_generation(generation)

@@ -5,7 +5,6 @@ file, so that a dead process's books can be read. This file alone knows how that
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Self, final
 
@@ -122,17 +121,12 @@ class Counters:
         return self.native.scalars()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Books:
     """What a counters file says, of a live or a dead process."""
 
     exchanges: list[ExchangeCount]
     scalars: dict[str, int]
-
-    @cached_property
-    def sent(self) -> int:
-        """Exchanges that the kernel took, over all labels."""
-        return sum(row.sent for row in self.exchanges)
 
 
 def read_counters(path: Path) -> Books:

@@ -41,9 +41,10 @@ def up(
         # Blocked only now, since the world's process would inherit it; sigwait takes them then.
         ends = {signal.SIGINT, signal.SIGTERM}
         signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-        text = json.dumps(configuration(backend.world, backend), indent=2)
+        keys = configuration(backend.world, backend)
+        keys["control"] = {"socket": str(backend.folder / "inland.socket")}
         path = backend.folder / "inland.yaml"
-        path.write_text(text + "\n")
+        path.write_text(json.dumps(keys, indent=2) + "\n")
         servers = len(backend.world.servers)
         print(f"World {world}: {len(backend.world.zones)} zones on {servers} servers, up.")
         print("\nA resolver for it, in another terminal:")
@@ -52,7 +53,9 @@ def up(
         root = backend.world.delegations["."].parent_set[0][1]
         print(f"  dig @{root} -p {backend.port} . NS +norecurse")
         print("Some names to ask the resolver for:")
-        for question in backend.world.questions[:5]:
-            print(f"  dig @127.0.0.1 -p 5300 {question.name} {question.rtype}")
+        tags = {question.tag: question for question in backend.world.questions}
+        for tag in ("positive", "wildcard", "alias_across", "nxdomain", "tcp"):
+            if (question := tags.get(tag)) is not None:
+                print(f"  dig @127.0.0.1 -p 5300 {question.name} {question.rtype}")
         print("\nCtrl-C ends it.", flush=True)
         signal.sigwait(ends)

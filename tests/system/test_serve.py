@@ -18,6 +18,7 @@ import dns.rdatatype
 import pytest
 import trio
 
+from resolver.counters import read_counters
 from resolver.errors import ControlError
 from testbed.clients import Heard, ask_all
 from testbed.control import Loopback
@@ -257,6 +258,33 @@ def test_a_bad_reload_changes_nothing_and_says_why(serving: Serving) -> None:
     serving.wait_for("reload refused, nothing changed")
 
 
+def test_reloads_amid_lookups_lose_nothing(serving: Serving) -> None:
+    serving.world.reset()
+    questions = Truth(serving.world.world).questions()[::3]
+    heard: list[Heard] = []
+
+    async def reload() -> None:
+        for turn in range(10**6):
+            serving.configure(border={"patience": f"{1500 + turn % 50}ms"})
+            reply = await trio.to_thread.run_sync(serving.ask_control, "reload")
+            assert reply["changed"] is True
+            await trio.sleep(0.1)
+
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reload)
+            await ask_all(("127.0.0.1", serving.port), questions, heard.append)
+            nursery.cancel_scope.cancel()
+
+    trio.run(run)
+    assert [one for one in heard if one.wrong] == []
+    assert len(heard) == len(questions)
+    counted = serving.world.stats()["addresses"].values()
+    sent = serving.total("inland_exchanges_total")
+    assert sent == sum(server["udp"] + server["tcp"] for server in counted)
+    assert serving.total("inland_needless_escapes_total") == 0
+
+
 def test_hangup_reloads(serving: Serving) -> None:
     serving.configure(border={"mode": "observe"}, cache={"answers": "64MiB"})
     assert serving.process is not None
@@ -298,13 +326,16 @@ def test_sigterm_answers_who_waits_and_turns_new_clients_away(serving: Serving) 
 def test_a_start_after_a_crash_works_and_keeps_the_old_counters(
     world: Loopback, tmp_path: Path
 ) -> None:
+    world.reset()
     with Serving(world, tmp_path) as serving:
         query(serving, tagged(world, "positive", "A"))
         assert serving.end(signal.SIGKILL) == -signal.SIGKILL
         assert serving.socket.exists()
+    counted = sum(server["udp"] for server in world.stats()["addresses"].values())
     with Serving(world, tmp_path) as again:
         assert query(again, tagged(world, "positive", "A")).rcode() == dns.rcode.NOERROR
-        assert (tmp_path / "counters.previous").exists()
+    books = read_counters(tmp_path / "counters.previous")
+    assert sum(row.sent for row in books.exchanges) == counted > 0
 
 
 def test_a_second_server_with_the_same_control_socket_does_not_start(serving: Serving) -> None:
