@@ -45,11 +45,8 @@ def test_a_miss_goes_to_python_and_its_answer_to_the_client(
     )
     assert reply.edns == 0
     assert reply.ednsflags & dns.flags.DO
-    assert (rig.scalar("misses"), rig.scalar("queries_udp"), rig.scalar("replies_sent")) == (
-        1,
-        1,
-        1,
-    )
+    assert [rig.scalar(name) for name in ("queries_udp", "replies_sent")] == [1, 1]
+    rig.wait_for(lambda: rig.scalar("misses") == 1)  # counted when it waits, perhaps just now
 
 
 def test_a_hit_is_answered_without_python_and_counted(listeners: ListenerRigs) -> None:

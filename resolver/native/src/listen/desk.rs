@@ -14,7 +14,7 @@ use crate::wire::{CLASS_IN, MESSAGE_MAX, compose, rcode};
 /// Views are classes of clients that policy treats alike; there is one so far.
 pub const VIEW: u32 = 0;
 
-/// Extended errors given here (RFC 8914 section 4, RFC 9824 section 3.4).
+/// Extended errors given here (RFC 8914 section 4, RFC 9824 section 3.5).
 const TOO_MANY: (u16, &str) = (0, "too many queries wait");
 const PROHIBITED: (u16, &str) = (18, "this address may not ask");
 const NOT_AUTHORITATIVE: (u16, &str) = (20, "not in the cache, and RD is not set");
@@ -158,7 +158,7 @@ fn unanswerable(query: &Query<'_>) -> Option<(u16, (u16, &'static str))> {
         return Some((rcode::REFUSED, NOT_SUPPORTED));
     }
     match query.qtype {
-        // RFC 9824 section 3.4: an explicit query for NXNAME gets a format error.
+        // RFC 9824 section 3.5: an explicit query for NXNAME gets a format error.
         meta::NXNAME => Some((rcode::FORMERR, INVALID_TYPE)),
         meta::AXFR | meta::IXFR => Some((rcode::REFUSED, NOT_SUPPORTED)),
         0 | meta::OPT | meta::FIRST..=meta::LAST => Some((rcode::NOTIMP, INVALID_TYPE)),

@@ -14,7 +14,7 @@ use super::socket::{Socket, would_block};
 /// Datagrams in one call: the cost of the call is spread thin, and a batch stays in the cache.
 pub const BATCH: usize = 32;
 
-/// Octets of a query that we read. Longer ones have no use; they are marked as cut.
+/// Octets of a query that we read. What is longer is cut, and so malformed.
 const QUERY_OCTETS: usize = 4096;
 
 /// Room for the control messages of one datagram: packet info and the count of drops.
@@ -37,8 +37,6 @@ pub struct Received<'a> {
     pub local: Option<Local>,
     /// Datagrams that the kernel has dropped on this socket so far.
     pub drops: Option<u32>,
-    /// It was longer than we read.
-    pub cut: bool,
 }
 
 /// What the two directions share: arrays for the kernel, one entry a datagram.
@@ -129,13 +127,7 @@ impl Inbound {
         let octets = (header.msg_len as usize).min(QUERY_OCTETS);
         let source = self.0.addresses[at].to_socket().filter(|source| source.port() != 0)?;
         let (local, drops) = read_control(&header.msg_hdr);
-        Some(Received {
-            data: &self.0.room[start..start + octets],
-            source,
-            local,
-            drops,
-            cut: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
-        })
+        Some(Received { data: &self.0.room[start..start + octets], source, local, drops })
     }
 }
 
