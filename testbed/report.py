@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from testbed.clients import Heard
-from testbed.model import World
+from testbed.model import HOME, World
 from testbed.truth import Truth
 
 WORST_ZONES: Final = 5
@@ -102,7 +102,7 @@ def print_report(console: Console, world: World, phases: list[Phase], whole: Boo
     """Print it; whether all that must hold did hold. ``whole``: counts since the start."""
     truth = Truth(world)
     console.print()
-    console.rule(f"Border report: simulated country {'/'.join(['XA'])}", style="bold")
+    console.rule(f"Border report: simulated country {HOME}", style="bold")
     console.print(
         f"World {world.name}, seed {world.seed}: {len(world.zones)} zones on"
         f" {len(world.servers)} name servers in {len(world.networks)} countries.\n"
@@ -192,12 +192,13 @@ def _cause(truth: Truth, zone: str) -> str:
 
 
 def _print_failures(console: Console, phases: list[Phase]) -> None:
-    wrong = [heard for phase in phases for heard in phase.heard if heard.wrong]
+    wrong = [(phase.title, heard) for phase in phases for heard in phase.heard if heard.wrong]
     if not wrong:
         return
     console.print(f"\n{len(wrong)} answers are not the truth:", style="bold red")
-    for heard in wrong[:FAILURES_SHOWN]:
-        console.print(f"  {heard.question.name} {heard.question.rtype}: {heard.wrong}")
+    for title, heard in wrong[:FAILURES_SHOWN]:
+        question = heard.question
+        console.print(f"  {question.name} {question.rtype}: {heard.wrong} ({title})", markup=False)
     if len(wrong) > FAILURES_SHOWN:
         console.print(f"  … and {len(wrong) - FAILURES_SHOWN} more")
 
@@ -206,7 +207,8 @@ def _print_checks(console: Console, truth: Truth, phases: list[Phase], whole: Bo
     asked = sum(len(phase.heard) for phase in phases)
     right = sum(not heard.wrong for phase in phases for heard in phase.heard)
     needless = whole.total("inland_needless_escapes_total")
-    avoidable = _avoidable(truth, whole.roles)
+    entries = _avoidable(truth, whole.roles)
+    avoidable = sum(count for _, _, count in entries)
     sent, received = whole.total("inland_exchanges_total"), whole.received.total()
     checks = [
         (right == asked, f"answers equal to the truth: {right} of {asked}  [W]"),
@@ -222,9 +224,11 @@ def _print_checks(console: Console, truth: Truth, phases: list[Phase], whole: Bo
         mark = "[green]yes[/green]" if good else "[bold red]NO [/bold red]"
         console.print(f"  {mark}  ", end="")
         console.print(words, highlight=False, markup=False)
+    for address, zone, count in entries[:FAILURES_SHOWN]:
+        console.print(f"       avoidable: {zone} at {address}, {count}", style="red", markup=False)
     return all(good for good, _ in checks)
 
 
-def _avoidable(truth: Truth, roles: Mapping[tuple[str, str], int]) -> int:
+def _avoidable(truth: Truth, roles: Mapping[tuple[str, str], int]) -> list[tuple[str, str, int]]:
     entries: Iterable[tuple[str, str, int]] = ((*key, count) for key, count in roles.items())
-    return sum(count for _, _, count in truth.avoidable_exchanges(entries))
+    return truth.avoidable_exchanges(entries)

@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--lookups", type=int, default=400, help="questions, each asked twice")
     args = parser.parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has made us ignore one
+        signal.signal(number, signal.default_int_handler)
     try:
         return tour(console, args.world, args.lookups, args.seconds)
     except KeyboardInterrupt:
@@ -215,7 +216,8 @@ def invite(
     console: Console, backend: Loopback, questions: Sequence[Asked], dns_port: int, metrics: int
 ) -> None:
     """What to try while it serves."""
-    good = next((q for q, _ in questions if q.tag == "positive"), questions[0][0])
+    plain = [q for q, _ in questions if q.tag == "positive" and q.rtype == "A"]
+    good = next((q for q in plain if q.name.endswith(".xa.")), questions[0][0])
     console.print("\nTry it, in another terminal", style="bold")
     for line in (
         f"dig @{HOST} -p {dns_port} {good.name} {good.rtype}",
