@@ -3,7 +3,8 @@
 ``python -m tests.border.load PLAN``: PLAN is a JSON file with ``server``, ``questions`` (each
 ``[name, type]``), ``clients`` (how many ask at once), ``cancel`` (share of questions whose client
 goes away at once), ``repeat`` (each question so many times at once), ``seed`` and ``seconds``
-(wait for one reply). Prints one JSON list: ``[index, tries, reply in hex or null]`` a question.
+(wait for one reply). Writes one JSON list to PLAN.out: ``[index, tries, reply in hex or null]`` a
+question.
 """
 
 import json
@@ -96,4 +97,5 @@ async def run(plan: dict[str, Any]) -> list[tuple[int, int, str | None]]:
 
 
 if __name__ == "__main__":
-    json.dump(trio.run(run, json.loads(Path(sys.argv[1]).read_text())), sys.stdout)
+    told = trio.run(run, json.loads(Path(sys.argv[1]).read_text()))
+    Path(sys.argv[1] + ".out").write_text(json.dumps(told))

@@ -68,6 +68,7 @@ class Rig:
         }
         self.file = folder / "inland.yaml"
         self.write()
+        self.plan = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def write(self) -> None:
@@ -126,7 +127,7 @@ class Rig:
         seed: int = 1,
     ) -> "subprocess.Popen[bytes]":
         """Let a crowd of clients ask; they run until they are done."""
-        plan = self.folder / f"plan{time.monotonic_ns()}.json"
+        self.plan = plan = self.folder / f"plan{time.monotonic_ns()}.json"
         plan.write_text(
             json.dumps(
                 {
@@ -143,9 +144,13 @@ class Rig:
         return self.net.exec_in(
             [sys.executable, "-m", "tests.border.load", str(plan)],
             cwd=ROOT,
-            stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
+
+    def told(self) -> list[tuple[int, int, bytes | None]]:
+        """What the last crowd was told: index of the question, tries, reply."""
+        rows = json.loads(Path(f"{self.plan}.out").read_text())
+        return [(i, tries, None if r is None else bytes.fromhex(r)) for i, tries, r in rows]
 
     def settle(self) -> None:
         """Wait until nothing is sent any more."""

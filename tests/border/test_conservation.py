@@ -44,7 +44,7 @@ def test_under_load_and_loss(net: Netns, tmp_path: Path, loss: float) -> None:
     with Rig(net, tmp_path) as rig:
         net.loss(loss)
         clients = rig.ask(names(net), cancel=0.2, repeat=2, clients=100)
-        assert clients.wait(300) == 0
+        assert clients.wait(120) == 0
         rig.settle()
         books, seen = rig.books(), rig.border()
         law(books, seen)
@@ -96,9 +96,9 @@ def test_cut_border_and_back(net: Netns, tmp_path: Path) -> None:
     """What is sent towards a cut border was sent all the same."""
     with Rig(net, tmp_path) as rig:
         net.cut()
-        assert rig.ask(names(net, 5), clients=100, seconds=3).wait(300) == 0
+        assert rig.ask(names(net, 5), clients=100, seconds=3).wait(120) == 0
         net.restore()
-        assert rig.ask(names(net, 3), clients=50).wait(300) == 0
+        assert rig.ask(names(net, 3), clients=50).wait(120) == 0
         rig.settle()
         law(rig.books(), rig.border())
 
