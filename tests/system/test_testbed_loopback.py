@@ -1,6 +1,7 @@
 """The world on loopback: every true answer can be walked to, faults bite, counts are exact."""
 
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -140,6 +141,7 @@ def test_one_stream_carries_many_questions(world: Loopback) -> None:
     assert (tally["tcp"], tally["connections"]) == (3, 1)
 
 
+@pytest.mark.skipif(not shutil.which("dig"), reason="no dig: install bind9-dnsutils")
 def test_dig_can_ask(world: Loopback) -> None:
     address = world.world.delegations["."].parent_set[2][1]
     out = subprocess.run(

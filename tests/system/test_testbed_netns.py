@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +25,8 @@ PYTHON = [sys.executable, "-m", "tests.system.walker_in_namespace"]
 
 
 def started(world: str, authority: str) -> Netns:
+    if not shutil.which("dig"):
+        pytest.skip("no dig: install the package bind9-dnsutils")
     try:
         return Netns(world, authority, speed=20).start()
     except Unavailable as missing:
