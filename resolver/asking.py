@@ -128,10 +128,10 @@ class _Asking:
         candidate.tries += 1
         candidate.waiting += 1
         self.sent.append(tried)
-        until = contest.wake_at(wait, task.now)
+        began, until = task.now, contest.wake_at(wait, task.now)
         news = yield Await(tried, until)
         if isinstance(news, Elapsed):
-            server.silent(task.now)
+            server.silent(began, task.now)
             return None
         return (yield from self._hear(news))
 
@@ -198,7 +198,8 @@ class _Asking:
             return
         candidate.failed = True
         if outcome.failure is Failure.UNREACHABLE:
-            self.task.core.servers.get(candidate.address).silent(self.task.now)
+            now = self.task.now
+            self.task.core.servers.get(candidate.address).silent(now - outcome.rtt, now)
 
     def _look_up(self, names: tuple[Name, ...]) -> Generator[Wish, News, None]:
         """Look up the addresses of name servers and remember them for the cut."""

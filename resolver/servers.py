@@ -24,12 +24,14 @@ class Server:
         "rttvar",
         "srtt",
         "strikes",
+        "struck_at",
     )
 
     def __init__(self) -> None:
         self.srtt: float | None = None
         self.rttvar = 0.0
         self.strikes = 0
+        self.struck_at = float("-inf")
         self.held = False
         self.probing = False
         self.probe_at = 0.0
@@ -59,8 +61,15 @@ class Server:
         self.held = False
         self.probe_gap = limits.PROBE_FIRST
 
-    def silent(self, now: float) -> None:
-        """A try went unanswered for its wait."""
+    def silent(self, sent: float, now: float) -> None:
+        """A try that was sent at ``sent`` went unanswered for its wait.
+
+        Tries that waited at the same time are one silence: ten lookups at once must not hold a
+        slow server down before its first reply can have come.
+        """
+        if sent < self.struck_at:
+            return
+        self.struck_at = now
         self.strikes += 1
         if self.strikes >= limits.STRIKES_TO_HOLD and not self.held:
             self.held = True
