@@ -37,6 +37,11 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(120);
 /// two eighths; the rest is for files, control and exporter.
 const OPEN_FILES_EIGHTHS: usize = 5;
 
+/// Sockets of the door, whatever the limit of open files: half of the ports from 1,024 up. Each
+/// socket under way or lingering holds a port of its own, and a random choice among those that
+/// are free must stay both quick and hard to guess.
+const SOCKETS_MAX: usize = (65_536 - 1024) / 2;
+
 /// One question to one address.
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -150,7 +155,8 @@ impl Door {
     /// Start the workers.
     pub fn open(counters: &Arc<Counters>, settings: Settings) -> io::Result<Self> {
         let workers = settings.workers.max(1);
-        let sockets_max = (raise_open_files() / 8 * OPEN_FILES_EIGHTHS).max(workers) / workers;
+        let files = raise_open_files() / 8 * OPEN_FILES_EIGHTHS;
+        let sockets_max = files.min(SOCKETS_MAX).max(workers) / workers;
         let shared = Arc::new(Shared { outbox: Queue::new()?, in_flight: AtomicUsize::new(0) });
         let mut door = Self {
             shared,
