@@ -66,7 +66,12 @@ class Clock:
 
 @final
 class RecordCache:
-    """RRsets and negative answers, bounded in bytes. Least valuable entries leave first."""
+    """RRsets and negative answers, bounded in bytes. Least valuable entries leave first.
+
+    TTLs are cut to the bounds and to the original TTL of signatures. Records take the place of a
+    negative answer for their name or type whatever their rank; a negative answer has the rank of
+    an answer. ``entries`` and ``bytes`` count what has expired until it is swept.
+    """
 
     def __new__(cls, bytes_max: int, ttl_max: int, ttl_negative_max: int) -> RecordCache: ...
     def get(self, name: bytes, rtype: int, now: float) -> CachedTuple | None: ...
@@ -130,7 +135,8 @@ class AnswerCache:
         now: float,
     ) -> None:
         """Keep ``answer`` for ``lifetime`` seconds. ``destination``: 0 domestic 1 foreign 2 mixed
-        3 none. Entries of another generation than the current one are never served."""
+        3 none. Entries of another generation than the current one are never served, nor kept when
+        they come late."""
 
     def peek(
         self, view: int, name: bytes, rtype: int, do: bool, cd: bool, now: float

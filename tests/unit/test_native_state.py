@@ -24,7 +24,7 @@ def record_cache() -> _native.RecordCache:
 def test_records_come_back_with_all_that_was_put_and_ttls_counted_down() -> None:
     cache = record_cache()
     assert cache.put(A, 3, 2, ORIGIN, 10.0)
-    expected = (0, (NAME, 1, 289, A[3], ()), (), 3, 2, ORIGIN)
+    expected = (0, (NAME, 1, 290, A[3], ()), (), 3, 2, ORIGIN)
     assert cache.get(NAME, 1, 20.5) == expected
     assert cache.get(NAME, 28, 20.5) is None
     assert cache.get(NAME, 1, 310.0) is None

@@ -1,10 +1,11 @@
 //! The answer cache: replies ready to send, looked up and written for a client in one go.
 //!
 //! The key is view, name, type, DO and CD; all is in class IN, and questions in another class must
-//! not be looked up here. Entries carry the policy generation
-//! that they were composed under; those of another one than the current are never served.
+//! not be looked up here. Entries carry the policy generation that they were composed under; those
+//! of another one than the current are never served.
 //!
-//! Limitations: what has expired stays until it is evicted, and is counted until then.
+//! Limitations: what has expired is counted until the sweeping hand of `sieve` comes by; what was
+//! superseded, until it expires.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;

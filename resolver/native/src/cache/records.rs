@@ -5,8 +5,8 @@
 //! must go when the name turns out to exist.
 //!
 //! Limitations: signature end is not looked at (that takes wall time and a validator); NXDOMAIN
-//! says nothing of the names below it (RFC 8020). What has expired stays until it is evicted or
-//! something is put for its name, and is counted until then.
+//! says nothing of the names below it (RFC 8020). What has expired is counted until the sweeping
+//! hand of `sieve` comes by or something is put for its name.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -168,7 +168,7 @@ impl RecordCache {
         Self { hasher, shards, ttl_max, ttl_negative_max }
     }
 
-    /// The live fact for name and type. One with less than a second left is gone.
+    /// The live fact for name and type.
     pub fn get(&self, name: &[u8], rrtype: u16, now: f64) -> Option<Found> {
         let (hash, now) = (self.hasher.hash_one(name), micros(now));
         let shard = self.shards.read(hash);

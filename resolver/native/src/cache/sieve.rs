@@ -1,6 +1,9 @@
 //! A store bounded in bytes with SIEVE eviction (Zhang et al., NSDI 2024): entries queue in order
 //! of arrival; a hand moves from the oldest to the newest, spares once what has been used since it
 //! last passed, and evicts the rest. A scan of names asked once cannot push out what is in use.
+//!
+//! While nothing new is used twice the hand stays among the newest and what is behind it stays, so
+//! a second hand walks through all entries, a few with each change, and removes the dead.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -27,6 +30,9 @@ pub(super) fn allocated(octets: usize) -> usize {
 /// Octets of an entry outside its node: a pointer in `nodes` and an index with a control octet in
 /// `table`, both with the slack of growing by doubling.
 const INDEX_OCTETS: usize = 2 * 8 + 3 * 5;
+/// Entries that are looked at for death with each change: more than one, so that the dead are
+/// found sooner than they are made.
+const SWEPT: usize = 2;
 const NONE: u32 = u32::MAX;
 
 struct Node<E> {
@@ -47,6 +53,7 @@ pub(super) struct Sieve<E> {
     oldest: u32,
     newest: u32,
     hand: u32,
+    sweeper: u32,
     entries: usize,
     bytes: usize,
     bytes_max: usize,
@@ -61,6 +68,7 @@ impl<E: Entry> Sieve<E> {
             oldest: NONE,
             newest: NONE,
             hand: NONE,
+            sweeper: NONE,
             entries: 0,
             bytes: 0,
             bytes_max,
@@ -146,7 +154,23 @@ impl<E: Entry> Sieve<E> {
         if cost > self.bytes_max || count == 0 {
             self.remove(index);
         }
+        self.sweep(now);
         self.evict(now, index);
+    }
+
+    fn sweep(&mut self, now: i64) {
+        for _ in 0..SWEPT {
+            let at = if self.sweeper == NONE { self.oldest } else { self.sweeper };
+            if at == NONE {
+                return;
+            }
+            let node = self.node(at);
+            let (newer, dead) = (node.newer, node.entry.is_dead(now));
+            self.sweeper = newer;
+            if dead {
+                self.remove(at);
+            }
+        }
     }
 
     fn find(&self, hash: u64, equal: impl Fn(&E) -> bool) -> Option<u32> {
@@ -219,12 +243,125 @@ impl<E: Entry> Sieve<E> {
             NONE => self.newest = node.older,
             newer => self.node_mut(newer).older = node.older,
         }
-        if self.hand == index {
-            self.hand = node.newer;
+        for hand in [&mut self.hand, &mut self.sweeper] {
+            if *hand == index {
+                *hand = node.newer;
+            }
         }
         self.free.push(index);
         self.bytes -= node.cost;
         self.entries -= node.count;
         node
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Key, octets, and when it ends.
+    #[derive(Clone, Debug)]
+    struct Item(u64, usize, i64);
+
+    impl Entry for Item {
+        fn allocations(&self) -> usize {
+            self.1
+        }
+
+        fn is_dead(&self, now: i64) -> bool {
+            self.2 <= now
+        }
+    }
+
+    /// Keys from the oldest to the newest, which must be those of the other direction too.
+    fn order(store: &Sieve<Item>) -> Vec<u64> {
+        let walk = |start: u32, next: &dyn Fn(&Node<Item>) -> u32| {
+            let (mut at, mut keys) = (start, Vec::new());
+            while at != NONE {
+                keys.push(store.node(at).entry.0);
+                at = next(store.node(at));
+            }
+            keys
+        };
+        let forwards = walk(store.oldest, &|node| node.newer);
+        let mut backwards = walk(store.newest, &|node| node.older);
+        backwards.reverse();
+        assert_eq!(forwards, backwards);
+        forwards
+    }
+
+    /// Hashes collide on purpose: four of them for all keys.
+    fn put(store: &mut Sieve<Item>, item: Item, now: i64) {
+        let key = item.0;
+        store.insert(key % 4, item, |known| known.0 == key, now);
+    }
+
+    fn with_room_for(count: usize) -> Sieve<Item> {
+        Sieve::new(count * (allocated(size_of::<Node<Item>>()) + INDEX_OCTETS + 100))
+    }
+
+    #[test]
+    fn the_oldest_unused_leaves_first_and_what_was_used_is_spared_once() {
+        let mut store = with_room_for(3);
+        (0..3).for_each(|key| put(&mut store, Item(key, 100, 9), 0));
+        assert!(store.get(0, |item| item.0 == 0).is_some());
+        put(&mut store, Item(3, 100, 9), 0);
+        assert_eq!(order(&store), [0, 2, 3]);
+        put(&mut store, Item(4, 100, 9), 0);
+        assert_eq!(order(&store), [0, 3, 4]);
+        // The mark of 0 is gone, and it goes when the hand comes round.
+        for key in [3, 4] {
+            assert!(store.get(key % 4, |item| item.0 == key).is_some());
+        }
+        put(&mut store, Item(5, 100, 9), 0);
+        assert_eq!(order(&store), [3, 4, 5]);
+    }
+
+    #[test]
+    fn the_dead_leave_without_need_for_room() {
+        let mut store = with_room_for(9);
+        (0..4).for_each(|key| put(&mut store, Item(key, 100, 5), 0));
+        (4..7).for_each(|key| put(&mut store, Item(key, 100, 9), 6));
+        assert_eq!(order(&store), [4, 5, 6]);
+    }
+
+    #[test]
+    fn what_is_dead_leaves_though_it_was_used() {
+        let mut store = with_room_for(2);
+        put(&mut store, Item(0, 100, 5), 0);
+        put(&mut store, Item(1, 100, 9), 0);
+        assert!(store.get(0, |item| item.0 == 0).is_some());
+        put(&mut store, Item(2, 100, 9), 6);
+        assert_eq!(order(&store), [1, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn sums_links_and_bounds_hold_whatever_is_done(
+            steps in proptest::collection::vec((0u8..8, 0u64..40, 0usize..900), 1..200),
+        ) {
+            let mut store = with_room_for(8);
+            for (now, (action, key, octets)) in (0i64..).zip(steps) {
+                match action {
+                    0 => drop(store.drop_where(|item| item.0 % 7 == key % 7)),
+                    1..=3 => drop(store.get(key % 4, |item| item.0 == key).cloned()),
+                    _ => {
+                        put(&mut store, Item(key, octets, now + 20), now);
+                        let kept = store.peek(key % 4, |item| item.0 == key);
+                        let fits = octets + INDEX_OCTETS + allocated(size_of::<Node<Item>>())
+                            <= store.bytes_max;
+                        prop_assert_eq!(kept.map(|item| item.1), fits.then_some(octets));
+                    }
+                }
+                let keys = order(&store);
+                let costs: usize =
+                    store.nodes.iter().flatten().map(|node| node.cost).sum();
+                prop_assert_eq!(store.bytes(), costs);
+                prop_assert_eq!(store.entries(), keys.len());
+                prop_assert_eq!(store.table.len(), keys.len());
+                prop_assert!(store.bytes() <= store.bytes_max);
+            }
+        }
     }
 }
