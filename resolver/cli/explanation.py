@@ -5,6 +5,7 @@ from typing import Any
 import dns.exception
 import dns.rdata
 import dns.rdatatype
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -94,25 +95,33 @@ _COLOURS = {"domestic": "green", "foreign": "red", "unknown": "yellow"}
 def show(told: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
-    table = Table(title=f"{told['name']} {told['type']}", title_justify="left")
-    for column in ("#", "zone", "asked", "server", "where", "why there", "outcome", "ms"):
-        right = column in ("#", "ms")
-        table.add_column(
-            column, justify="right" if right else "left", overflow="fold", no_wrap=right
-        )
+    table = Table(
+        title=f"{told['name']} {told['type']}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("question, zone", overflow="fold")
+    table.add_column("server", overflow="fold")
+    table.add_column("place, evidence")
+    table.add_column("why")
+    table.add_column("outcome")
     for at, step in enumerate(told["exchanges"], 1):
         where = Text(step["verdict"], style=_COLOURS[step["verdict"]])
-        where.append(f" {step['country']}\n{step['grade']}, tier {step['tier']}")
+        where.append(
+            f" {step['country']}, tier {step['tier']}\nby {step['grade']}", style="default"
+        )
         reason = "" if step["reason"] == "none" else f"\n{step['reason']}"
         table.add_row(
             str(at),
-            step["zone"],
-            step["question"],
-            f"{step['server'] or '(hint)'}\n{step['address']} {step['transport']}",
+            f"{step['question']}\n{step['zone']}",
+            f"{step['server'] or '(hint)'}\n{step['address']}",
             where,
-            f"{step['purpose']}{reason}",
-            step["outcome"],
-            f"{step['rtt'] * 1000:.1f}",
+            # Spaces, so that long words break where people would break them.
+            f"{step['purpose']}{reason}".replace("_", " "),
+            f"{step['outcome'].replace('_', ' ')}\n{step['transport']} {step['rtt'] * 1000:.1f} ms",
         )
     if told["exchanges"]:
         console.print(table)
