@@ -154,7 +154,8 @@ class Service:
         sections = compose(result, key.question, key.do)
         answer = build_answer(key.question, sections, now)
         destination = policy.destination(addresses_in(result.answer), key.question.name)
-        if sections.lifetime > 0:
+        current = self._policy is not None and self._policy.generation == policy.generation
+        if sections.lifetime > 0 and current:  # under another policy it would never be served
             self._answers.put(
                 key, policy.generation_number, answer, sections.lifetime, destination, now
             )

@@ -110,9 +110,7 @@ def show(told: dict[str, Any]) -> None:
     table.add_column("outcome")
     for at, step in enumerate(told["exchanges"], 1):
         where = Text(step["verdict"], style=_COLOURS[step["verdict"]])
-        where.append(
-            f" {step['country']}, tier {step['tier']}\nby {step['grade']}", style="default"
-        )
+        where.append(f" {step['country']}\ntier {step['tier']}, {step['grade']}", style="default")
         reason = "" if step["reason"] == "none" else f"\n{step['reason']}"
         table.add_row(
             str(at),
