@@ -3,7 +3,8 @@
 Start: everything is built and bound before the ready line; whatever fails ends the start with one
 clear error. Reload: configuration and policy are built beside the old ones in a thread, then
 swapped between two turns; a bad file changes nothing. Lookups under way end under the policy they
-began with; their answers go to those who wait and are never served under the new one. Stop: new clients are turned away, lookups under way get a bounded time.
+began with; their answers go to those who wait and are never served under the new one. Stop: new
+clients are turned away, lookups under way get a bounded time.
 """
 
 import gc

@@ -13,10 +13,14 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import urlopen
 
+import dns.flags
+import dns.message
+import dns.query
 from prometheus_client.parser import text_string_to_metric_families
 
 from resolver.control import request
 from testbed.control import Loopback, configuration
+from testbed.truth import Truth
 
 READY_SECONDS = 30.0
 END_SECONDS = 20.0
@@ -141,4 +145,31 @@ def inland(*words: str) -> subprocess.CompletedProcess[str]:
     """Run a command of ours to its end."""
     return subprocess.run(
         [*INLAND, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def query(
+    serving: Serving,
+    name: str,
+    rtype: str = "A",
+    *,
+    tcp: bool = False,
+    do: bool = False,
+    flags: int = dns.flags.RD,
+    rclass: str = "IN",
+) -> dns.message.Message:
+    """One question, repeated over TCP when the reply is truncated."""
+    asked = dns.message.make_query(name, rtype, rclass, use_edns=0, want_dnssec=do, flags=flags)
+    if tcp:
+        return dns.query.tcp(asked, "127.0.0.1", 15, serving.port)
+    reply, _ = dns.query.udp_with_fallback(asked, "127.0.0.1", 15, serving.port)
+    return reply
+
+
+def tagged(world: Loopback, tag: str, rtype: str | None = None) -> str:
+    """A name of the world whose question tries this."""
+    return next(
+        question.name
+        for question, expected in Truth(world.world).questions()
+        if question.tag == tag and rtype in (None, question.rtype) and expected.rcode in (0, 3)
     )
