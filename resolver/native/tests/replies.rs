@@ -56,9 +56,11 @@ fn rd_and_cd_are_those_of_the_query() {
 }
 
 #[test]
-fn ttls_count_down_rounded_down_and_stop_at_zero() {
+fn ttls_count_down_by_whole_seconds_and_stop_at_zero() {
     let packet = query("www.example.com", 1, None);
-    for (now, ttl) in [(100.0, 300), (100.1, 299), (101.0, 299), (399.5, 0), (9999.0, 0)] {
+    for (now, ttl) in
+        [(100.0, 300), (100.9, 300), (101.0, 299), (399.5, 1), (400.0, 0), (9999.0, 0)]
+    {
         let (_, message) = reply(&answer(2, &[]), &packet, now, 512);
         assert_eq!(message.answer[0].ttl, ttl, "at {now}");
     }
