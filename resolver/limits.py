@@ -73,6 +73,10 @@ STRIKES_TO_HOLD: Final = 4
 """Unanswered tries in a row, over all lookups, before a server is held down: one more than a
 single lookup makes, so that one unlucky lookup does not."""
 
+SILENCE_TO_HOLD: Final = 1.5
+"""Seconds from the first of these strikes: many lookups at once strike a slow server out before
+its first reply can come."""
+
 PROBE_FIRST: Final = 1.0
 """First probe of a held-down server: most outages that recover do so at once."""
 

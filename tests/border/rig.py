@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import pytest
 
+from resolver.control import request
 from resolver.counters import read_counters
 from testbed.control import configuration
 from testbed.netns import Netns, Unavailable, require
@@ -115,6 +116,10 @@ class Rig:
         """Ask for a reload by signal."""
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
+
+    def status(self) -> dict[str, Any]:
+        """What ``inland control status`` says."""
+        return request(self.folder / "control.sock", {"command": "status"})
 
     def ask(
         self,

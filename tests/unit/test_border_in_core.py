@@ -63,6 +63,13 @@ class TestBorder:
         _, books = net.ask("www.mixed.xa")
         assert books.route is Route.DOMESTIC
 
+    def test_many_lookups_at_once_do_not_strike_a_slow_server_out(self, net: Internet) -> None:
+        net.hosts[address("11.0.4.1")].latency = 0.9
+        ended = [net.begin(f"n{number}.mixed.xa") for number in range(20)]
+        while not all(ended):
+            net.turn()
+        assert {books.route for [(_, books)] in ended} == {Route.DOMESTIC}
+
     @pytest.mark.parametrize("rcode", [Rcode.SERVFAIL, Rcode.REFUSED, Rcode.FORMERR])
     def test_broken_domestic_server_is_exhausted(self, net: Internet, rcode: int) -> None:
         net.hosts[address("11.0.4.1")].behaviour = lambda a, m: Message(rcode)
