@@ -29,14 +29,12 @@ from resolver.assemble import (
     make_core,
     make_door,
     make_records,
-    open_epoch,
     restart_keys,
     worker_count,
 )
 from resolver.cache import AnswerStore
 from resolver.config import Config, warnings
 from resolver.control import Command, ControlServer
-from resolver.core import Core
 from resolver.counters import Counters
 from resolver.errors import ConfigError, ControlError, InlandError, StateError
 from resolver.listen import Listener
@@ -44,6 +42,7 @@ from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.names import ROOT, from_text
 from resolver.records import NullSink, RecordQueue
 from resolver.resolve import Driver
+from resolver.schedule import Scheduler
 from resolver.serve import Service
 from resolver.tally import Tally
 
@@ -76,15 +75,23 @@ class App:
         self._queue = RecordQueue(NullSink())
         self._door = make_door(config, self._clock, self._counters, workers)
         closing.callback(self._door.close)
-        self._driver = Driver(self._door, self._clock)
+        self._core = make_core(loaded, self._records)
+        scheduler = Scheduler(self._core)
+        self._driver = Driver(scheduler, self._door, self._clock)
         closing.callback(self._driver.close)
         self._listener = self._listen(config, workers)
         closing.callback(self._listener.close)
         self._service = Service(
-            self._listener, self._driver, self._clock, self._answers, self._queue, self._tally
+            self._listener,
+            self._driver,
+            self._clock,
+            self._answers,
+            self._queue,
+            self._tally,
+            loaded.policy,
         )
-        core = make_core(loaded, self._records, self._service.fault)
-        self._core = self._begin(core, loaded)
+        self._core.on_fault = self._service.fault
+        scheduler.internal = self._service.internal
         self._driver.attach(self._service)
         self._metrics: MetricsServer | None = None
         if config.metrics.listen is not None:
@@ -94,12 +101,6 @@ class App:
         self._control: ControlServer | None = None
         if config.control.socket is not None:
             self._control = ControlServer(config.control.socket, self._commands())
-
-    def _begin(self, core: Core, loaded: Loaded) -> Core:
-        """Let new lookups run under ``loaded``; those under way end under the policy they have."""
-        core = open_epoch(self._driver, core, loaded, self._service.internal)
-        self._service.set_policy(loaded.policy)
-        return core
 
     def _listen(self, config: Config, workers: int) -> Listener:
         try:
@@ -181,7 +182,6 @@ class App:
 
         Raises:
             ConfigError: the new configuration is bad; the old one stays in force.
-            ControlError: too many reloads are still under way.
         """
         async with self._reloading:
             return await self._reload_now()
@@ -197,10 +197,8 @@ class App:
         """One step between two turns: nothing awaits in here."""
         old = self._loaded
         allow = [str(network) for network in loaded.config.access.allow]
-        try:
-            self._core = self._begin(self._core, loaded)
-        except RuntimeError as error:
-            raise ControlError(str(error)) from error
+        self._core.settings, self._core.policy = loaded.settings, loaded.policy
+        self._service.set_policy(loaded.policy)
         self._listener.set_access(allow)
         self._loaded = loaded
         _log.setLevel(loaded.config.log.level.upper())

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, final
@@ -18,8 +18,6 @@ from resolver.counters import Clock, Counters
 from resolver.errors import ConfigError, Finding
 from resolver.exchange import NativeDoor
 from resolver.policy_of import policy_of
-from resolver.resolve import Driver
-from resolver.schedule import Internal, Scheduler
 
 
 @final
@@ -131,15 +129,6 @@ def make_core(
         chance=Random(),
         on_fault=on_fault,
     )
-
-
-def open_epoch(
-    driver: Driver, core: Core, loaded: Loaded, internal: Internal | None = None
-) -> Core:
-    """Let new lookups run under ``loaded``; what is known of servers and zones is kept."""
-    core = replace(core, settings=loaded.settings, policy=loaded.policy)
-    driver.open_epoch(Scheduler(core, internal))
-    return core
 
 
 def worker_count(config: Config) -> int:

@@ -17,11 +17,11 @@ from resolver.assemble import (
     make_core,
     make_door,
     make_records,
-    open_epoch,
 )
 from resolver.counters import Counters
 from resolver.model import Books, Question, Result
 from resolver.resolve import Driver
+from resolver.schedule import Scheduler
 
 _WORKERS = 1  # one question needs no more
 
@@ -43,9 +43,9 @@ def explain(loaded: Loaded, question: Question) -> Explanation:
         counters = Counters(None, areas(_WORKERS))
         door = make_door(loaded.config, clock, counters, _WORKERS)
         closing.callback(door.close)
-        driver = Driver(door, clock)
+        core = make_core(loaded, make_records(loaded.config))
+        driver = Driver(Scheduler(core), door, clock)
         closing.callback(driver.close)
-        open_epoch(driver, make_core(loaded, make_records(loaded.config)), loaded)
         began = clock.now()
         result, books = trio.run(_resolve, driver, question)
         return Explanation(result, books, loaded.policy, clock.now() - began)

@@ -73,10 +73,6 @@ STRIKES_TO_HOLD: Final = 4
 """Unanswered tries in a row, over all lookups, before a server is held down: one more than a
 single lookup makes, so that one unlucky lookup does not."""
 
-SILENCE_TO_HOLD: Final = 1.5
-"""Seconds from the first of these strikes: many lookups at once strike a slow server out before
-its first reply can come."""
-
 PROBE_FIRST: Final = 1.0
 """First probe of a held-down server: most outages that recover do so at once."""
 
@@ -152,10 +148,6 @@ starts."""
 
 TURN_WAIT_MAX: Final = 1.0
 """Longest sleep between two turns: the clock may jump (a test's offset) without waking anyone."""
-
-EPOCHS_MAX: Final = 256
-"""Policies with lookups under way at one time: a lookup lasts LOOKUP_SECONDS at most, so even a
-reload every second leaves a dozen. Past it a reload is refused."""
 
 JOINERS_MAX: Final = 1_000
 """Clients that wait for one answer; past it a client gets SERVFAIL at once."""

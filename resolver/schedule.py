@@ -58,7 +58,7 @@ class Scheduler:
         self.core = core
         self.now = 0.0
         self.needless = 0
-        self._internal = internal
+        self.internal = internal
         self._tasks: dict[Question, Task] = {}
         self._probes: dict[Address, Task] = {}
         self._tickets = 0
@@ -330,8 +330,8 @@ class Scheduler:
         del self._probes[wish.address]
         alive = result.rcode == Rcode.NOERROR
         self.core.servers.get(wish.address).probe_ended(alive, self.now)
-        if self._internal is not None:
-            self._internal(Question(wish.zone, Type.SOA), wish.label.purpose, result, spent)
+        if self.internal is not None:
+            self.internal(Question(wish.zone, Type.SOA), wish.label.purpose, result, spent)
         for task in self._tasks.values():
             if isinstance(task.wish, AwaitProbe) and wish.address in task.wish.addresses:
                 task.probed = Probed(wish.address)

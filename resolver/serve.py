@@ -1,7 +1,7 @@
 """What happens to one miss: from the listener to a lookup, and from its result to the reply.
 
 Clients with one answer key join one lookup and share its route. The reply is stored for native
-under the generation of the policy that made it, counted, and recorded. Questions that are never
+under the generation of the policy in force, counted, and recorded. Questions that are never
 resolved are turned away here: other classes than IN and meta-types (RFC 6895 section 3.1), RD=0.
 """
 
@@ -70,6 +70,7 @@ class Service:
         answers: AnswerStore,
         records: RecordQueue,
         tally: Tally,
+        policy: Policy,
     ) -> None:
         self._listener = listener
         self._driver = driver
@@ -77,14 +78,14 @@ class Service:
         self._answers = answers
         self._records = records
         self._tally = tally
-        self._policy: Policy | None = None
-        self._pending: dict[tuple[int, AnswerKey], _Pending] = {}
+        self.set_policy(policy)
+        self._pending: dict[AnswerKey, _Pending] = {}
         self._replies: list[tuple[int, Answer]] = []
         self._stopping = False
         self._fault_told = float("-inf")
 
     def set_policy(self, policy: Policy) -> None:
-        """From now on lookups begin under this policy, and only its answers are served."""
+        """From now on only answers composed under this policy are served."""
         self._policy = policy
         self._answers.set_generation(policy.generation_number)
 
@@ -98,15 +99,13 @@ class Service:
 
     def accept(self, now: float) -> None:
         """Take a batch of misses: join, start a lookup, or turn away."""
-        policy = self._policy
-        assert policy is not None, "no policy was set"
         for miss in self._listener.take(limits.TURN_MISSES):
             if (turned := self._turned(miss)) is not None:
                 self._turn_away(miss, turned, now)
                 continue
-            pending = self._pending.get((policy.generation_number, miss.key))
+            pending = self._pending.get(miss.key)
             if pending is None:
-                self._start(miss, policy, now)
+                self._start(miss, now)
             elif len(pending.waiting) < limits.JOINERS_MAX:
                 pending.waiting.append((now, miss))
             else:
@@ -134,28 +133,28 @@ class Service:
         answer = build_answer(miss.key.question, sections, now, miss.rclass)
         self._replies.append((miss.token, answer))
 
-    def _start(self, miss: Miss, policy: Policy, now: float) -> None:
+    def _start(self, miss: Miss, now: float) -> None:
         pending = _Pending(miss.key, [(now, miss)])
-        self._pending[policy.generation_number, miss.key] = pending
+        self._pending[miss.key] = pending
 
         def done(result: Result, books: Books) -> None:
-            del self._pending[policy.generation_number, miss.key]
+            del self._pending[miss.key]
             try:
-                self._finish(pending, policy, result, books)
+                self._finish(pending, result, books)
             except Exception as error:  # our fault in one answer must not silence all others
                 self.fault(error)
-                self._finish(pending, policy, Result(Rcode.SERVFAIL, cacheable=False), books)
+                self._finish(pending, Result(Rcode.SERVFAIL, cacheable=False), books)
 
         self._driver.lookup(miss.key.question, done)
 
-    def _finish(self, pending: _Pending, policy: Policy, result: Result, books: Books) -> None:
+    def _finish(self, pending: _Pending, result: Result, books: Books) -> None:
+        policy = self._policy
         now = self._clock.now()
         key = pending.key
         sections = compose(result, key.question, key.do)
         answer = build_answer(key.question, sections, now)
         destination = policy.destination(addresses_in(result.answer), key.question.name)
-        current = self._policy is not None and self._policy.generation == policy.generation
-        if sections.lifetime > 0 and current:  # under another policy it would never be served
+        if sections.lifetime > 0:
             self._answers.put(
                 key, policy.generation_number, answer, sections.lifetime, destination, now
             )
@@ -192,7 +191,6 @@ class Service:
     def internal(self, question: Question, purpose: Purpose, result: Result, books: Books) -> None:
         """Work without a client has ended: a lookup like any other, so that no escape hides."""
         policy = self._policy
-        assert policy is not None, "no policy was set"
         destination = policy.destination((), question.name)
         self._tally.lookup(Transport.INTERNAL, books.route, destination, books.reason)
         self._records.put(

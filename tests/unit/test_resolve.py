@@ -1,4 +1,4 @@
-"""The driver: turns, deadlines, and epochs that end with their last lookup."""
+"""The driver: turns, deadlines, and what wakes it."""
 
 import os
 from collections.abc import Callable
@@ -106,12 +106,12 @@ class Scheduler:
         self.batch = []
 
 
-def drive(work: Callable[[Driver, Door], None]) -> None:
+def drive(scheduler: Scheduler, work: Callable[[Driver, Door], None]) -> None:
     """Call ``work`` inside a loop, for a driver whose turns it takes itself."""
 
     async def run() -> None:
         door = Door()
-        driver = Driver(door, Clock())
+        driver = Driver(scheduler, door, Clock())
         work(driver, door)
         driver.close()
         os.close(door.fileno())
@@ -121,72 +121,25 @@ def drive(work: Callable[[Driver, Door], None]) -> None:
 
 def test_all_asks_of_a_turn_are_one_batch() -> None:
     def work(driver: Driver, door: Door) -> None:
-        driver.open_epoch(Scheduler(0))
         for _ in range(5):
             driver.lookup(QUESTION, lambda result, books: None)
         driver.turn()
         assert len(door.submitted) == 1
         assert len(set(door.tickets)) == 5
         assert driver.lookups == 5
-
-    drive(work)
-
-
-def test_a_lookup_ends_under_the_epoch_that_it_began_with() -> None:
-    def work(driver: Driver, door: Door) -> None:
-        ended: list[int] = []
-        old, new = Scheduler(1), Scheduler(2)
-        driver.open_epoch(old)
-        driver.lookup(QUESTION, lambda result, books: ended.append(result.rcode))
+        for ticket in door.tickets:
+            door.answer(ticket)
         driver.turn()
-        driver.open_epoch(new)
-        driver.lookup(QUESTION, lambda result, books: ended.append(result.rcode))
-        driver.turn()
-        first, second = door.tickets
-        door.answer(second)
-        door.answer(first)
-        driver.turn()
-        assert ended == [2, 1]
-        assert (old.delivered, new.delivered) == ([1], [1])
+        assert driver.lookups == 0
 
-    drive(work)
-
-
-def test_an_old_epoch_stays_for_its_late_outcomes_and_then_goes() -> None:
-    def work(driver: Driver, door: Door) -> None:
-        old = Scheduler(1)
-        old.needless = 3
-        driver.open_epoch(old)
-        driver.lookup(QUESTION, lambda result, books: None)
-        driver.turn()
-        old.waiting.popitem()[1](Result(2), Books())  # the lookup ends, its exchange does not
-        driver.open_epoch(Scheduler(0))
-        driver.turn()
-        assert driver.epochs == 2
-        door.answer(door.tickets[0])
-        driver.turn()
-        assert old.delivered == [1]
-        assert driver.epochs == 1
-        assert driver.needless == 3
-
-    drive(work)
-
-
-def test_reloads_without_work_leave_one_epoch() -> None:
-    def work(driver: Driver, door: Door) -> None:
-        for _ in range(3 * limits.EPOCHS_MAX):
-            driver.open_epoch(Scheduler(0))
-            driver.turn()
-        assert driver.epochs == 1
-
-    drive(work)
+    drive(Scheduler(0), work)
 
 
 def test_the_driver_wakes_for_outcomes_deadlines_and_lookups_of_other_tasks() -> None:
     async def run() -> None:
         door = Door()
-        driver = Driver(door, Clock())
-        driver.open_epoch(Scheduler(0, lasts=0.05))
+        scheduler = Scheduler(0, lasts=0.05)
+        driver = Driver(scheduler, door, Clock())
         with trio.fail_after(0.9 * limits.TURN_WAIT_MAX):  # else it only woke by itself
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(driver.run)
@@ -194,7 +147,7 @@ def test_the_driver_wakes_for_outcomes_deadlines_and_lookups_of_other_tasks() ->
                 by_deadline, by_outcome = trio.Event(), trio.Event()
                 driver.lookup(QUESTION, lambda result, books: by_deadline.set())
                 await by_deadline.wait()
-                driver.open_epoch(Scheduler(0))
+                scheduler.lasts = None
                 driver.lookup(QUESTION, lambda result, books: by_outcome.set())
                 while len(door.tickets) < 2:
                     await trio.sleep(0.001)
