@@ -18,13 +18,14 @@ MessageTuple = tuple[
     int,
     bool,
     bool,
+    bool,
     tuple[bytes, int] | None,
     tuple[RRsetTuple, ...],
     tuple[RRsetTuple, ...],
     tuple[RRsetTuple, ...],
     EdnsTuple | None,
 ]
-"""(extended rcode, AA, TC, (qname, qtype) or None, answer, authority, additional, EDNS)."""
+"""(extended rcode, AA, TC, RA, (qname, qtype) or None, answer, authority, additional, EDNS)."""
 
 MissTuple = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int]
 """(token, qname, qtype, qclass, RD, DO, CD, transport 0 UDP 1 TCP, client address, view)."""

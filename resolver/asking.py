@@ -57,19 +57,21 @@ class Unanswered:
 
 
 def ask_zone(
-    task: Task, cut: Delegation, question: Question
+    task: Task, cut: Delegation, question: Question, whole: bool
 ) -> Generator[Wish, News, Reply | Unanswered]:
-    """Ask the servers of ``cut`` until one of them answers ``question``."""
-    return (yield from _Asking(task, cut, question).run())
+    """Ask the servers of ``cut`` until one of them answers ``question``; ``whole``: it is not
+    only a step of minimisation, so a server that refuses it is lame."""
+    return (yield from _Asking(task, cut, question, whole).run())
 
 
 class _Asking:
     """The state of one :func:`ask_zone`."""
 
-    def __init__(self, task: Task, cut: Delegation, question: Question) -> None:
+    def __init__(self, task: Task, cut: Delegation, question: Question, whole: bool) -> None:
         self.task = task
         self.cut = cut
         self.question = question
+        self.whole = whole
         self.contest = Contest(task.core, cut, task.now)
         self.spoke = False
         self.glue_doubted = False
@@ -160,12 +162,13 @@ class _Asking:
             self._failed(candidate, tried, outcome)
             return None
         self.spoke = True
-        message = scrub(outcome.message, self.cut.zone)
-        meaning = classify(message, self.cut.zone, self.question)
+        settings = self.task.core.settings
+        message = scrub(outcome.message, self.cut.zone, settings.ttl_max)
+        meaning = classify(message, self.cut.zone, self.question, settings.ttl_negative_max)
         tried.outcome, tried.rtt = _told(meaning), outcome.rtt
         if isinstance(meaning, Lame | Broken):
             candidate.failed = True
-            if isinstance(meaning, Lame):
+            if isinstance(meaning, Lame) and self.whole:
                 self.task.core.servers.set_lame(candidate.address, self.cut.zone, self.task.now)
             return None
         return Reply(meaning, message, candidate)

@@ -89,6 +89,8 @@ def _loaded(config: Config) -> Loaded:
         ipv4=resolution.ipv4,
         ipv6=resolution.ipv6,
         special_use=config.local.special_use,
+        ttl_max=int(config.cache.ttl_max),
+        ttl_negative_max=int(config.cache.ttl_negative_max),
     )
     return Loaded(config, policy, settings)
 

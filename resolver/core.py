@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from resolver import limits
 from resolver.delegation import Delegations
 from resolver.model import (
     Address,
@@ -63,6 +64,8 @@ class CoreSettings:
     ipv4: bool = True
     ipv6: bool = True
     special_use: bool = True
+    ttl_max: int = limits.TTL_MAX
+    ttl_negative_max: int = limits.NEGATIVE_SECONDS_MAX
 
 
 def reraise(fault: Exception) -> None:

@@ -12,13 +12,13 @@ from resolver.delegation import Delegation, from_referral, glue_for, targets
 from resolver.minimise import Minimiser
 from resolver.model import Address, CachedKind, Purpose, Question, Rank, RRset, Security, Type
 from resolver.names import ROOT, Name, parent
-from resolver.response import Alias, Negative, Positive, Referral
+from resolver.response import Alias, Negative, Positive, Referral, TooLong
 from resolver.task import Task
 from resolver.wishes import LookUpAll, News, Wish
 
 PRIMING = Question(ROOT, Type.NS)
 
-Piece = Positive | Alias | Negative
+Piece = Positive | Alias | Negative | TooLong
 Descent = Generator[Wish, News, Piece | Unanswered]
 
 
@@ -33,7 +33,7 @@ def descend(task: Task, question: Question) -> Descent:
         if not whole and _known(task, asked):
             minimiser.show_more()
             continue
-        reply = yield from ask_zone(task, cut, asked)
+        reply = yield from ask_zone(task, cut, asked, whole)
         if isinstance(reply, Unanswered):
             if whole or not reply.spoke:
                 return reply
@@ -45,7 +45,7 @@ def descend(task: Task, question: Question) -> Descent:
                 cut = task.core.cuts.get(ns.name, task.now) or from_referral(
                     ns, reply.message, cut.zone, task.now
                 )
-            case Positive() | Alias() | Negative() if whole:
+            case Positive() | Alias() | Negative() | TooLong() if whole:
                 return reply.meaning
             case Negative(nxdomain=True):
                 minimiser.show_all()
@@ -89,7 +89,7 @@ def _learn(task: Task, cut: Delegation, asked: Question, reply: Reply) -> None:
         if meaning.ds is not None:
             _store(task, meaning.ds, Rank.AUTHORITY, reply)
         return
-    assert isinstance(meaning, Positive | Alias | Negative)
+    assert isinstance(meaning, Positive | Alias | Negative | TooLong)
     _store_chain(task, meaning.chain, reply)
     if isinstance(meaning, Positive):
         for rrset in meaning.records:
@@ -111,6 +111,8 @@ def _learn(task: Task, cut: Delegation, asked: Question, reply: Reply) -> None:
 
 def _store(task: Task, rrset: RRset, rank: Rank, reply: Reply) -> None:
     origin = reply.candidate.address
+    if rank is Rank.ANSWER and not reply.message.authoritative:
+        rank = Rank.NON_AUTHORITATIVE
     task.core.records.put(rrset, rank, Security.INDETERMINATE, origin, task.now)
 
 

@@ -13,7 +13,7 @@ from resolver.core import Core
 from resolver.descend import Piece, descend
 from resolver.model import Cached, CachedKind, Ede, Question, Rcode, Result, RRset, Type
 from resolver.names import Name, ancestors, from_wire
-from resolver.response import Alias, Negative, Positive, synthesise
+from resolver.response import YXDOMAIN, Alias, Negative, Positive, TooLong, synthesise
 from resolver.task import Task
 from resolver.wishes import News, Wish
 
@@ -42,6 +42,8 @@ def resolve(task: Task) -> Generator[Wish, News, Result]:
                 return Result(Rcode.NOERROR, (*answer, *records))
             case Negative():
                 return _negative(piece, answer)
+            case TooLong():
+                return Result(YXDOMAIN, tuple(answer))
             case Alias(_, target):
                 name = target
     return Result(
@@ -87,13 +89,14 @@ def _cached_negative(cached: Cached, name: Name) -> Negative:
     return Negative((), name, cached.kind is CachedKind.NXDOMAIN, soa, cached.proofs[1:])
 
 
-def _from_dname(core: Core, name: Name, now: float) -> Alias | None:
+def _from_dname(core: Core, name: Name, now: float) -> Alias | TooLong | None:
     for above in ancestors(name):
         if above == name:
             continue
         cached = core.records.get(above, Type.DNAME, now)
         if cached is not None and cached.rrset is not None:
             cname = synthesise(cached.rrset, name)
-            if cname is not None:
-                return Alias((cached.rrset, cname), from_wire(cname.rdatas[0]))
+            if cname is None:
+                return TooLong((cached.rrset,))
+            return Alias((cached.rrset, cname), from_wire(cname.rdatas[0]))
     return None

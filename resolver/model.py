@@ -199,6 +199,7 @@ class Message:
     rcode: int
     authoritative: bool = False
     truncated: bool = False
+    recursive: bool = False  # RA
     question: Question | None = None
     answer: tuple[RRset, ...] = ()
     authority: tuple[RRset, ...] = ()

@@ -4,7 +4,8 @@ RFC 1034 section 5.3.3, RFC 2308 section 2 (the shapes of negative answers), RFC
 Expects a message that :mod:`resolver.scrub` has cut down to the zone. Upstream misbehaviour is a
 value here, never an exception.
 
-Limitations: a reply without AA is taken only when it is a referral.
+Limitations: a reply without AA but with RA comes from a cache that should not be asked and counts
+as lame; without either it is taken, with a lower rank (home-made servers forget AA).
 """
 
 from dataclasses import dataclass, replace
@@ -65,7 +66,14 @@ class Broken:
     kind: str
 
 
-Meaning = Positive | Alias | Negative | Referral | Lame | Broken
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """A DNAME whose target would be over 255 octets: YXDOMAIN (RFC 6672 section 2.2)."""
+
+    chain: tuple[RRset, ...]
+
+
+Meaning = Positive | Alias | Negative | TooLong | Referral | Lame | Broken
 
 _RCODES = {
     Rcode.FORMERR: "formerr",
@@ -76,12 +84,17 @@ _RCODES = {
 YXDOMAIN = 6
 
 
-def classify(message: Message, zone: Name, question: Question) -> Meaning:
+def classify(
+    message: Message,
+    zone: Name,
+    question: Question,
+    ttl_negative_max: int = limits.NEGATIVE_SECONDS_MAX,
+) -> Meaning:
     """The meaning of a scrubbed reply from a server of ``zone``."""
     if message.rcode == Rcode.REFUSED:
         return Lame("refused")
-    if message.rcode == YXDOMAIN and message.answer:
-        return Broken("yxdomain")
+    if message.rcode == YXDOMAIN and message.answer and message.answer[0].rtype == Type.DNAME:
+        return TooLong(message.answer[:1])
     if message.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN):
         return Broken(
             _RCODES.get(Rcode(message.rcode), "rcode")
@@ -92,13 +105,13 @@ def classify(message: Message, zone: Name, question: Question) -> Meaning:
     if any(link.name == name for link in chain):
         return Alias(chain, name)  # a loop; the resolution sees it and ends
     records = _records(message.answer, name, question.rtype)
-    if (chain or records) and not message.authoritative:
+    if (chain or records or message.rcode == Rcode.NXDOMAIN) and _from_cache(message):
         return Lame("lame")
     if records:
         return Positive(chain, records)
     if not chain and (referral := _referral(message, zone, question.name)):
         return referral
-    negative = _negative(message, zone, chain, name)
+    negative = _negative(message, zone, chain, name, ttl_negative_max)
     if chain and (not isinstance(negative, Negative) or negative.soa is None):
         return Alias(chain, name)
     return negative
@@ -171,24 +184,31 @@ def _referral(message: Message, zone: Name, name: Name) -> Referral | Lame | Non
     return Referral(ns, ds[0] if ds else None)
 
 
+def _from_cache(message: Message) -> bool:
+    return message.recursive and not message.authoritative
+
+
 def _negative(
-    message: Message, zone: Name, chain: tuple[RRset, ...], name: Name
+    message: Message,
+    zone: Name,
+    chain: tuple[RRset, ...],
+    name: Name,
+    ttl_negative_max: int,
 ) -> Negative | Lame:
     nxdomain = message.rcode == Rcode.NXDOMAIN
     for soa in message.authority:
         if soa.rtype == Type.SOA and is_subdomain(name, soa.name):
-            if not message.authoritative:
+            if _from_cache(message):
                 return Lame("lame")
-            capped = replace(soa, ttl=negative_ttl(soa))
+            capped = replace(soa, ttl=min(negative_ttl(soa), ttl_negative_max))
             proofs = tuple(r for r in message.authority if r.rtype in (Type.NSEC, Type.NSEC3))
             return Negative(chain, name, nxdomain, capped, proofs)
-    if not message.authoritative:
+    if not message.authoritative and not nxdomain:
         upward = any(r.rtype == Type.NS and r.name == zone for r in message.authority)
         return Lame("upward" if upward else "lame")
     return Negative(chain, name, nxdomain, None, ())
 
 
 def negative_ttl(soa: RRset) -> int:
-    """Least of the SOA's TTL and its MINIMUM field (RFC 2308 section 5), capped."""
-    minimum = int.from_bytes(soa.rdatas[0][-4:], "big")
-    return min(soa.ttl, minimum, limits.NEGATIVE_SECONDS_MAX)
+    """Least of the SOA's TTL and its MINIMUM field (RFC 2308 section 5)."""
+    return min(soa.ttl, int.from_bytes(soa.rdatas[0][-4:], "big"))

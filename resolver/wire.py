@@ -38,11 +38,14 @@ def rrsets_to_tuples(section: Iterable[RRset]) -> list["RRsetTuple"]:
 
 def message_from_tuple(fields: "MessageTuple") -> Message:
     """The message that native read."""
-    rcode, authoritative, truncated, question, answer, authority, additional, edns = fields
+    rcode, authoritative, truncated, recursive, question, answer, authority, additional, edns = (
+        fields
+    )
     return Message(
         rcode=rcode,
         authoritative=authoritative,
         truncated=truncated,
+        recursive=recursive,
         question=Question(Name(question[0]), question[1]) if question else None,
         answer=rrsets_from_tuples(answer),
         authority=rrsets_from_tuples(authority),

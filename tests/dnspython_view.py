@@ -27,6 +27,7 @@ class View(NamedTuple):
     rcode: int
     authoritative: bool
     truncated: bool
+    recursive: bool
     question: tuple[bytes, int] | None
     sections: tuple[dict[tuple[bytes, int], tuple[int, frozenset[bytes], frozenset[bytes]]], ...]
     edns: tuple[int, int, bool, tuple[int, ...]] | None
@@ -34,13 +35,14 @@ class View(NamedTuple):
 
 def of_native(message: "MessageTuple") -> View:
     """The view of what ``parse_message`` gave."""
-    rcode, authoritative, truncated, question, answer, authority, additional, edns = message
-    sections = (answer, authority, additional)
+    rcode, authoritative, truncated, recursive, question = message[:5]
+    sections, edns = message[5:8], message[8]
     assert all(len({s[:2] for s in section}) == len(section) for section in sections)
     return View(
         rcode,
         authoritative,
         truncated,
+        recursive,
         question,
         tuple({(s[0], s[1]): _facts(s) for s in section} for section in sections),
         edns and (*edns[:3], tuple(code for code, _ in edns[3])),
@@ -82,6 +84,7 @@ def of_dnspython(message: dns.message.Message) -> View | None:
         int(message.rcode()),
         bool(message.flags & 0x0400),
         bool(message.flags & 0x0200),
+        bool(message.flags & 0x0080),
         question,
         tuple(_section(section) for section in sections),
         edns,

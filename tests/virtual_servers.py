@@ -119,12 +119,12 @@ class Zone:
             for rtype in (Type.A, Type.AAAA)
             if (Name(target), rtype) in self.sets
         ]
-        return Message(Rcode.NOERROR, False, False, None, answer, (ns,), tuple(glue))
+        return Message(Rcode.NOERROR, answer=answer, authority=(ns,), additional=tuple(glue))
 
     def _reply(
         self, rcode: int, answer: tuple[RRset, ...], authority: tuple[RRset, ...] = ()
     ) -> Message:
-        return Message(rcode, True, False, None, answer, authority)
+        return Message(rcode, True, answer=answer, authority=authority)
 
 
 Behaviour = Callable[[Ask, Message], Message | Failure | None]

@@ -16,7 +16,7 @@ def test_an_answer_comes_back_and_the_books_balance(rigs: Rigs, host: str, tcp: 
         rig = rigs(server.port)
         failure, message, rtt, octets = rig.one(server.address, tcp=tcp)
         assert failure == NONE
-        rcode, authoritative, truncated, question, records, *_ = message
+        rcode, authoritative, truncated, _, question, records, *_ = message
         assert (rcode, authoritative, truncated) == (0, True, False)
         assert question == (NAME, 1)
         assert records == ((NAME, 1, 300, (b"\xc0\x00\x02\x01",), ()),)
@@ -158,7 +158,7 @@ def test_an_error_without_a_question_is_a_reply(rigs: Rigs, rcode: int) -> None:
     with Upstream(udp=bare) as server:
         failure, message, *_ = rigs(server.port).one(server.address)
         assert failure == NONE
-        assert (message[0], message[3]) == (rcode, None)
+        assert (message[0], message[4]) == (rcode, None)
 
 
 def test_a_reply_without_a_question_and_without_an_error_is_none(rigs: Rigs) -> None:
@@ -168,7 +168,7 @@ def test_a_reply_without_a_question_and_without_an_error_is_none(rigs: Rigs) -> 
     with Upstream(udp=bare) as server:
         rig = rigs(server.port)
         failure, message, *_ = rig.one(server.address)
-        assert (failure, message[3]) == (NONE, (NAME, 1))
+        assert (failure, message[4]) == (NONE, (NAME, 1))
         assert rig.counters.scalars()["upstream_mismatched"] == 1
 
 

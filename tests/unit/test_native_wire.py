@@ -90,7 +90,7 @@ def test_what_native_composes_dnspython_reads_with_the_same_records(rtype: str) 
     signature = dns.rrset.from_text(OWNER, 300, "IN", "RRSIG", f"{rtype} {SIGNED_BY}")
     message = response(rrset) if rtype == "TYPE65280" else response(rrset, signature)
     parsed = parse_message(message.to_wire())
-    answer = Answer(from_text(OWNER), 255, 1, 0, parsed[4], parsed[4], parsed[4], [], 7.0)
+    answer = Answer(from_text(OWNER), 255, 1, 0, parsed[5], parsed[5], parsed[5], [], 7.0)
     composed = dns.message.from_wire(answer.message(7.0))
     view, expected = of_dnspython(composed), of_wire(message.to_wire())
     assert view and expected

@@ -58,6 +58,7 @@ pub(crate) fn message_to_tuple<'py>(
         message.rcode,
         message.authoritative(),
         message.truncated(),
+        message.recursive(),
         question,
         rrsets_to_tuple(py, &message.answer)?,
         rrsets_to_tuple(py, &message.authority)?,

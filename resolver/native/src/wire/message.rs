@@ -62,6 +62,10 @@ impl Message {
     pub fn truncated(&self) -> bool {
         self.flags & flag::TC != 0
     }
+
+    pub fn recursive(&self) -> bool {
+        self.flags & flag::RA != 0
+    }
 }
 
 /// Read a whole message.
