@@ -164,7 +164,9 @@ class _Asking:
         self.spoke = True
         settings = self.task.core.settings
         message = scrub(outcome.message, self.cut.zone, settings.ttl_max)
-        meaning = classify(message, self.cut.zone, self.question, settings.ttl_negative_max)
+        meaning: Meaning = Broken("truncated")  # a stream has room for everything
+        if not message.truncated:
+            meaning = classify(message, self.cut.zone, self.question, settings.ttl_negative_max)
         tried.outcome, tried.rtt = _told(meaning), outcome.rtt
         if isinstance(meaning, Lame | Broken):
             candidate.failed = True
