@@ -54,7 +54,7 @@ def test_cold_and_hot_without_loss(net: Netns, tmp_path: Path) -> None:
     truth = Truth(net.world)
     with Rig(net, tmp_path) as rig:
         for round_name in ("cold", "hot"):
-            assert ask_all(rig, truth, clients=8) == [], round_name
+            assert ask_all(rig, truth, clients=30) == [], round_name
             assert truth.avoidable_exchanges(net.roles()) == [], round_name
         assert rig.status()["needless_escapes"] == 0
 
@@ -64,7 +64,7 @@ def test_ten_percent_loss(net: Netns, tmp_path: Path) -> None:
     servable = sum(1 for _, e in truth.questions() if e.rcode != Rcode.SERVFAIL)
     with Rig(net, tmp_path) as rig:
         net.loss(0.1)
-        wrong = ask_all(rig, truth, clients=20)
+        wrong = ask_all(rig, truth, clients=30)
         assert rig.status()["needless_escapes"] == 0
     assert [entry for entry in wrong if entry[1][0] != Rcode.SERVFAIL] == []
     assert len(wrong) <= servable // 1000, f"{len(wrong)} of {servable} unanswered"
