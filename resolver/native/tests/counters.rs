@@ -101,9 +101,12 @@ fn labels_keep_their_slots_and_a_full_table_overflows_to_slot_0() {
 fn hits_are_counted_by_transport_destination_and_time() {
     let counters = Counters::new(None, 2).expect("anonymous memory");
     let (one, two) = (counters.area().expect("free"), counters.area().expect("free"));
-    one.hit(0, 0, 1e-6);
-    two.hit(1, 3, 3e-6);
-    two.hit(1, 3, 5.0);
+    one.hit(0, 0);
+    one.hit_seconds(1, 1e-6);
+    two.hit(1, 3);
+    two.hit_seconds(1, 3e-6);
+    two.hit(1, 3);
+    two.hit_seconds(1, 5.0);
     assert_eq!(counters.hits(), [[1, 0, 0, 0], [0, 0, 0, 2]]);
     let (buckets, seconds) = counters.hit_seconds();
     assert_eq!((buckets[0], buckets[1], buckets[HIT_BUCKETS - 1]), (1, 1, 1));

@@ -157,13 +157,17 @@ impl Area {
     }
 
     /// Count one answer from the cache: `transport` 0 UDP 1 TCP; `destination` as in the contract.
-    pub fn hit(&self, transport: u8, destination: u8, seconds: f64) {
+    pub fn hit(&self, transport: u8, destination: u8) {
         let destination = usize::from(destination).min(DESTINATIONS - 1);
         let transport = usize::from(transport != 0);
         self.bump(layout::HITS_AT + transport * DESTINATIONS + destination, 1);
+    }
+
+    /// Tell that `hits` answers from the cache took so long, each.
+    pub fn hit_seconds(&self, hits: u64, seconds: f64) {
         let bucket = HIT_SECONDS_BOUNDS.iter().position(|bound| seconds <= *bound);
-        self.bump(layout::BUCKETS_AT + bucket.unwrap_or(HIT_BUCKETS - 1), 1);
-        self.bump(layout::HIT_NANOS_AT, (seconds.max(0.0) * 1e9) as u64);
+        self.bump(layout::BUCKETS_AT + bucket.unwrap_or(HIT_BUCKETS - 1), hits);
+        self.bump(layout::HIT_NANOS_AT, hits * (seconds.max(0.0) * 1e9) as u64);
     }
 
     /// One writer, so no read-modify-write is needed. Release: a reader that sees *sent* also

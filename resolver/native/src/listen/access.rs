@@ -1,7 +1,10 @@
 //! The access list: which addresses may ask.
 
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::sys::thread::lock;
 
 /// Networks as sorted ranges that do not overlap, one list a family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,22 +92,49 @@ fn within<T: Ord + Copy>(ranges: &[(T, T)], number: T) -> bool {
     after > 0 && number <= ranges[after - 1].1
 }
 
-/// The list in force; replaced whole, and read once a batch.
-pub struct Access(RwLock<Arc<Networks>>);
+/// The list in force; replaced whole, and looked at once a batch.
+pub struct Access {
+    networks: Mutex<Arc<Networks>>,
+    /// Goes up with each replacement, so that looking costs no more than a load.
+    edition: AtomicU64,
+}
+
+/// A thread's own hold of the list.
+pub struct Held {
+    networks: Arc<Networks>,
+    edition: u64,
+}
+
+impl std::ops::Deref for Held {
+    type Target = Networks;
+
+    fn deref(&self) -> &Networks {
+        &self.networks
+    }
+}
 
 impl Access {
     pub fn new(networks: Networks) -> Self {
-        Self(RwLock::new(Arc::new(networks)))
+        Self { networks: Mutex::new(Arc::new(networks)), edition: AtomicU64::new(0) }
     }
 
     /// The list in force now.
-    pub fn current(&self) -> Arc<Networks> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    pub fn hold(&self) -> Held {
+        let networks = lock(&self.networks);
+        Held { networks: Arc::clone(&networks), edition: self.edition.load(Ordering::Relaxed) }
+    }
+
+    /// Hold another list if another one is in force.
+    pub fn renew(&self, held: &mut Held) {
+        if self.edition.load(Ordering::Acquire) != held.edition {
+            *held = self.hold();
+        }
     }
 
     /// Put another list in force.
     pub fn replace(&self, networks: Networks) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(networks);
+        *lock(&self.networks) = Arc::new(networks);
+        self.edition.fetch_add(1, Ordering::Release);
     }
 }
 

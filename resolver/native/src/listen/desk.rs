@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Shared;
-use super::access::Networks;
+use super::access::Held;
 use crate::cache::answers::Key;
 use crate::counters::{Area, Scalar};
 use crate::wire::query::{self, Client, Parsed, Query};
@@ -56,27 +56,38 @@ pub enum Decision<'a> {
 pub struct Desk {
     shared: Arc<Shared>,
     pub books: Area,
-    networks: Arc<Networks>,
+    networks: Held,
     now: f64,
     started: Instant,
+    /// Hits of this batch, whose time is not told yet.
+    untold: u64,
 }
 
 impl Desk {
     pub fn new(shared: Arc<Shared>, books: Area) -> Self {
-        let networks = shared.access.current();
-        Self { shared, books, networks, now: 0.0, started: Instant::now() }
+        let networks = shared.access.hold();
+        Self { shared, books, networks, now: 0.0, started: Instant::now(), untold: 0 }
     }
 
     /// Look at the clock and the access list, once for a batch.
     pub fn refresh(&mut self) {
         self.started = Instant::now();
         self.now = self.shared.clock.now();
-        self.networks = self.shared.access.current();
+        self.shared.access.renew(&mut self.networks);
+    }
+
+    /// The replies of a batch are on their way: tell how long its hits took. One time for all of
+    /// them, since they leave together.
+    pub fn batch_ended(&mut self) {
+        if self.untold > 0 {
+            self.books.hit_seconds(self.untold, self.started.elapsed().as_secs_f64());
+            self.untold = 0;
+        }
     }
 
     /// Decide about a query. `out` has room for the longest reply of the transport.
     pub fn decide<'a>(
-        &self,
+        &mut self,
         packet: &'a [u8],
         source: IpAddr,
         transport: Transport,
@@ -109,7 +120,12 @@ impl Desk {
         Decision::Refused(compose::error(client, question, rcode::REFUSED, &[PROHIBITED], out))
     }
 
-    fn answer<'a>(&self, query: &Query<'a>, transport: Transport, out: &mut [u8]) -> Decision<'a> {
+    fn answer<'a>(
+        &mut self,
+        query: &Query<'a>,
+        transport: Transport,
+        out: &mut [u8],
+    ) -> Decision<'a> {
         let tcp = transport == Transport::Tcp;
         self.books.count(if tcp { Scalar::QueriesTcp } else { Scalar::QueriesUdp }, 1);
         let Query { client, question, .. } = query;
@@ -126,8 +142,8 @@ impl Desk {
         let limit = reply_limit(client, transport, self.shared.settings.udp_payload_max);
         if let Some(hit) = self.shared.answers.lookup(&key, client, question, self.now, limit, out)
         {
-            let seconds = self.started.elapsed().as_secs_f64();
-            self.books.hit(u8::from(tcp), hit.destination, seconds);
+            self.books.hit(u8::from(tcp), hit.destination);
+            self.untold += 1;
             return Decision::Reply(hit.length);
         }
         if client.rd() {

@@ -142,6 +142,7 @@ impl Worker {
                 }
                 self.dispatch(*event);
             }
+            self.desk.batch_ended();
             self.expire();
         }
     }

@@ -82,6 +82,7 @@ impl Worker {
             }
             let own = &self.sender.sockets(self.number)[socket];
             send_counted(&mut self.outbound, own, &self.desk.books);
+            self.desk.batch_ended();
             self.queue_misses();
             if received < BATCH {
                 return;

@@ -21,6 +21,15 @@ impl Default for RawAddress {
 impl From<SocketAddr> for RawAddress {
     fn from(address: SocketAddr) -> Self {
         let mut raw = Self::default();
+        raw.set(address);
+        raw
+    }
+}
+
+impl RawAddress {
+    /// Write an address over the one that is here.
+    pub fn set(&mut self, address: SocketAddr) {
+        let raw = self;
         match address {
             SocketAddr::V4(v4) => {
                 let form = libc::sockaddr_in {
@@ -46,13 +55,10 @@ impl From<SocketAddr> for RawAddress {
                 raw.length = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
             }
         }
-        raw
     }
-}
 
-impl RawAddress {
     /// The address, if it is of a family that we speak.
-    pub fn to_socket(self) -> Option<SocketAddr> {
+    pub fn to_socket(&self) -> Option<SocketAddr> {
         match i32::from(self.storage.ss_family) {
             libc::AF_INET => {
                 // SAFETY: the family says that the storage holds a sockaddr_in.

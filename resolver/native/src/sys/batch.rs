@@ -39,82 +39,93 @@ pub struct Received<'a> {
     pub drops: Option<u32>,
 }
 
-/// What the two directions share: arrays for the kernel, one entry a datagram.
+/// What the two directions share: arrays for the kernel, one entry a datagram. The pointers of
+/// entries are written once: what they point to is never moved.
 struct Arrays {
     headers: Vec<libc::mmsghdr>,
+    /// Only pointed to.
     pieces: Vec<libc::iovec>,
     addresses: Vec<RawAddress>,
     controls: Vec<Control>,
-    room: Box<[u8]>,
+    room: Vec<u8>,
     room_each: usize,
 }
 
-// SAFETY: the pointers in `headers` and `pieces` are written by `prepare` right before each call
-// and point into vectors of the same value, which own their memory and never grow.
+// SAFETY: the pointers in `headers` and `pieces` point into vectors of the same value, which own
+// their memory and never grow.
 unsafe impl Send for Arrays {}
 
 impl Arrays {
     fn new(room_each: usize) -> Self {
         // SAFETY: mmsghdr and iovec are plain data; null pointers and zero lengths are valid.
-        let (header, piece) = unsafe { (zeroed(), zeroed()) };
-        Self {
+        let (header, piece) = unsafe { (zeroed::<libc::mmsghdr>(), zeroed::<libc::iovec>()) };
+        let mut arrays = Self {
             headers: vec![header; BATCH],
             pieces: vec![piece; BATCH],
             addresses: vec![RawAddress::default(); BATCH],
             controls: vec![Control([0; 128]); BATCH],
-            room: vec![0; BATCH * room_each].into_boxed_slice(),
+            room: vec![0; BATCH * room_each],
             room_each,
+        };
+        let (room, pieces) = (arrays.room.as_mut_ptr(), arrays.pieces.as_mut_ptr());
+        let (addresses, controls) = (arrays.addresses.as_mut_ptr(), arrays.controls.as_mut_ptr());
+        for (at, header) in arrays.headers.iter_mut().enumerate() {
+            // SAFETY: `at` is below BATCH, the length of all arrays.
+            unsafe {
+                (*pieces.add(at)).iov_base = room.add(at * room_each).cast();
+                (*pieces.add(at)).iov_len = room_each;
+                header.msg_hdr.msg_name = (&raw mut (*addresses.add(at)).storage).cast();
+                header.msg_hdr.msg_iov = pieces.add(at);
+                header.msg_hdr.msg_control = controls.add(at).cast();
+            }
+            header.msg_hdr.msg_iovlen = 1;
         }
+        arrays
     }
 
-    /// Point entry `at` to its memory.
-    fn prepare(&mut self, at: usize, octets: usize, control: usize) {
-        let start = at * self.room_each;
-        self.pieces[at] = libc::iovec {
-            iov_base: self.room[start..start + octets].as_mut_ptr().cast(),
-            iov_len: octets,
-        };
-        let address = &mut self.addresses[at];
-        let header = &mut self.headers[at].msg_hdr;
-        header.msg_name = (&raw mut address.storage).cast();
-        header.msg_namelen = address.length;
-        header.msg_iov = &raw mut self.pieces[at];
-        header.msg_iovlen = 1;
-        header.msg_control =
-            if control == 0 { null_mut() } else { self.controls[at].0.as_mut_ptr().cast() };
-        header.msg_controllen = control;
-        header.msg_flags = 0;
+    fn room(&mut self, at: usize) -> &mut [u8] {
+        &mut self.room[at * self.room_each..(at + 1) * self.room_each]
     }
 }
 
 /// Datagrams from clients.
-pub struct Inbound(Arrays);
+pub struct Inbound {
+    arrays: Arrays,
+    /// Entries that the kernel has written lengths to since they were last set.
+    written: usize,
+}
 
 impl Default for Inbound {
     fn default() -> Self {
-        Self(Arrays::new(QUERY_OCTETS))
+        Self { arrays: Arrays::new(QUERY_OCTETS), written: BATCH }
     }
 }
 
 impl Inbound {
     /// Receive what waits, at most [`BATCH`]; their number, 0 when nothing waits.
     pub fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
-        for at in 0..BATCH {
-            self.0.addresses[at].length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            self.0.prepare(at, QUERY_OCTETS, size_of::<Control>());
+        for header in &mut self.arrays.headers[..self.written] {
+            let header = &mut header.msg_hdr;
+            header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            header.msg_controllen = size_of::<Control>();
         }
+        // The kernel writes to no entry that it does not count, but the one that it stops at.
+        self.written = BATCH;
         // SAFETY: BATCH headers, each pointing to memory of `self` that nobody else touches.
         let count = check(unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                self.0.headers.as_mut_ptr(),
+                self.arrays.headers.as_mut_ptr(),
                 BATCH as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 null_mut(),
             )
         });
         match count {
-            Ok(count) => Ok(count as usize),
+            Ok(count) => {
+                self.written = (count as usize + 1).min(BATCH);
+                Ok(count as usize)
+            }
             Err(error) if would_block(&error) => Ok(0),
             Err(error) => Err(error),
         }
@@ -122,12 +133,16 @@ impl Inbound {
 
     /// Datagram `at` of the last batch; `None` when its source cannot be answered.
     pub fn get(&self, at: usize) -> Option<Received<'_>> {
-        let header = &self.0.headers[at];
+        let Arrays { headers, addresses, room, .. } = &self.arrays;
+        let header = &headers[at];
         let start = at * QUERY_OCTETS;
         let octets = (header.msg_len as usize).min(QUERY_OCTETS);
-        let source = self.0.addresses[at].to_socket().filter(|source| source.port() != 0)?;
-        let (local, drops) = read_control(&header.msg_hdr);
-        Some(Received { data: &self.0.room[start..start + octets], source, local, drops })
+        let source = addresses[at].to_socket().filter(|source| source.port() != 0)?;
+        let (local, drops) = match header.msg_hdr.msg_controllen {
+            0 => (None, None),
+            _ => read_control(&header.msg_hdr),
+        };
+        Some(Received { data: &room[start..start + octets], source, local, drops })
     }
 }
 
@@ -193,16 +208,19 @@ impl Outbound {
 
     /// Room for the next reply. Not to be called when full.
     pub fn room(&mut self) -> &mut [u8] {
-        let start = self.count * self.arrays.room_each;
-        &mut self.arrays.room[start..start + self.arrays.room_each]
+        self.arrays.room(self.count)
     }
 
     /// Keep the reply of `octets` that was written to [`Outbound::room`].
     pub fn push(&mut self, octets: usize, client: SocketAddr, local: Option<Local>) {
         let at = self.count;
-        self.arrays.addresses[at] = RawAddress::from(client);
-        let control = local.map_or(0, |local| write_control(&mut self.arrays.controls[at], &local));
-        self.arrays.prepare(at, octets, control);
+        debug_assert!(octets <= self.arrays.room_each, "a reply is within its room");
+        let Arrays { headers, pieces, addresses, controls, .. } = &mut self.arrays;
+        addresses[at].set(client);
+        pieces[at].iov_len = octets;
+        let header = &mut headers[at].msg_hdr;
+        header.msg_namelen = addresses[at].length;
+        header.msg_controllen = local.map_or(0, |local| write_control(&mut controls[at], &local));
         self.count += 1;
     }
 

@@ -91,11 +91,13 @@ impl Socket {
         // The kernel gives what it allows; a smaller buffer is no reason not to start.
         let _ = socket.option(libc::SOL_SOCKET, libc::SO_RCVBUF, LISTEN_BUFFER);
         let _ = socket.option(libc::SOL_SOCKET, libc::SO_SNDBUF, LISTEN_BUFFER);
+        // A socket with an address of its own answers from it anyway, at less cost.
+        let tell = libc::c_int::from(address.ip().is_unspecified());
         if address.is_ipv4() {
-            socket.option(libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+            socket.option(libc::IPPROTO_IP, libc::IP_PKTINFO, tell)?;
             socket.option(libc::IPPROTO_IP, libc::IP_FREEBIND, 1)?;
         } else {
-            socket.option(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+            socket.option(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, tell)?;
             socket.option(libc::IPPROTO_IPV6, libc::IPV6_FREEBIND, 1)?;
         }
         socket.ignore_path_mtu(address.is_ipv4())?;
