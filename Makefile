@@ -7,12 +7,15 @@ NATIVE := resolver/native
 CARGO  := cargo
 # Seconds that `make run` serves after its report; empty: until Ctrl-C.
 SECONDS ?=
+# More words for the benchmarks.
+BENCH ?=
 
 TYPED := resolver policy testbed benchmarks tests
 
 export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help setup native run test test-native test-python check docs fix bench clean
+.PHONY: help setup native run test test-native test-python check docs fix bench bench-quick \
+  bench-profile clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -58,9 +61,20 @@ fix: ## let the formatters write
 	$(PYTHON) -m ruff check --fix .
 	$(CARGO) fmt --manifest-path $(NATIVE)/Cargo.toml
 
-bench: ## the cached and the missing path under load, with CPU time for each answer
-	@deploy/setup.sh test
-	@exec $(PYTHON) -m benchmarks
+bench: ## all rows beside all peers (says first how long; BENCH="--rows hot,miss --rounds 3")
+	@deploy/setup.sh bench
+	@exec $(PYTHON) -m benchmarks $(BENCH)
+
+bench-quick: ## hot, miss and mix beside two peers and the kernel's floor, under three minutes
+	@deploy/setup.sh bench
+	@exec $(PYTHON) -m benchmarks --quick $(BENCH)
+
+bench-profile: ## where the time goes, hot and miss (perf, else callgrind); with symbols
+	@deploy/setup.sh bench
+	$(CARGO) build --quiet --release --features extension-module \
+	  --manifest-path $(NATIVE)/Cargo.toml
+	@cp $(NATIVE)/target/release/libinland_native.so resolver/_native.abi3.so
+	@exec $(PYTHON) -m benchmarks --profile --rows hot,miss --workers 1 $(BENCH)
 
 clean: ## forget what was built and installed here (Debian packages and Rust stay)
 	rm -rf .venv .run $(NATIVE)/target resolver/_native*.so .mypy_cache .ruff_cache .pytest_cache \

@@ -1,207 +1,140 @@
-"""``make bench``: the cached and the missing path under load, beside peers that are installed.
+"""``make bench``: Inland beside other resolvers and the kernel's floor, in one run.
 
-    python -m benchmarks [--tests hot,miss,cold] [--peers inland,unbound,kresd] [--seconds 5]
+    python -m benchmarks [--quick] [--rows hot,miss] [--peers inland,unbound] [--rounds 5]
+    python -m benchmarks --profile [--rows hot,miss]
+    python -m benchmarks --table FILE.jsonl
 
-The figure to look at is µs/q: processor time (user and system, all threads) of the resolver for
-each answered question. Runs in a network namespace of its own; needs root, Knot DNS, a C compiler.
-Tests: ``hot`` answers from the cache; ``miss`` one exchange each, delegation known; ``cold``
-nothing known. With two cores and more the resolver has core 0, all else core 1.
-
-Limitations: closed loop, so queues in front of the resolver do not show; one thread each.
+Runs in a network namespace of its own, which goes with the last process in it; needs root, Knot
+DNS and a C compiler. What the rows mean and how to read the result: benchmarks/README.md.
 """
 
 import argparse
 import os
-import re
 import shutil
-import socket
-import statistics
-import struct
-import subprocess
+import signal
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import run as call
+from typing import NoReturn
 
-from benchmarks.internet import LEVELS, Internet, make
-from benchmarks.peers import PEERS, PORT, Peer
+from rich.console import Console
 
-HERE = Path(__file__).resolve().parent
-SERVER_CORES, OTHER_CORES = ({0}, {1}) if (os.cpu_count() or 1) > 1 else ({0}, {0})
-START_SECONDS = 20.0
-OUTSTANDING = 128
-SOCKETS = 4
+from benchmarks import profiling, report
+from benchmarks.run import ROWS, Plan, run
+from benchmarks.subjects import FLOOR, INLAND, ROOT, SUBJECTS, chosen
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 measured, 1 a resolver failed, 2 something needed is missing."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--tests", default="hot,miss,cold")
-    parser.add_argument("--peers", default=",".join(PEERS))
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args(argv)
-    missing = [
-        name for name in ("knotd", "cc", "ip", "unshare", "taskset") if shutil.which(name) is None
-    ]
-    if missing or os.getuid():
-        print(f"bench: needs root and {' '.join(missing) or 'nothing else'}", file=sys.stderr)
-        return 2
-    if not args.inside:
-        given = list(argv) if argv is not None else sys.argv[1:]
-        return subprocess.run(
-            ["unshare", "--net", sys.executable, "-m", "benchmarks", *given, "--inside"],
-            check=False,
-        ).returncode
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    peers = [PEERS[name] for name in args.peers.split(",")]
-    for peer in peers:
-        if peer.found() is None:
-            print(f"bench: {peer.name} is not installed, left out", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="inland-bench-") as folder:
-        found = [peer for peer in peers if peer.found()]
-        return measure(Path(folder), found, args.tests.split(","), args.seconds, args.rounds)
+QUICK_ROWS, QUICK_PEERS = "hot,miss,mix", "inland,unbound,knot-resolver,floor"
+NEEDED = ("knotd", "cc", "ip", "unshare", "taskset", "setpriv")
+INSIDE = "INLAND_BENCH_INSIDE"
 
 
-def measure(folder: Path, peers: list[Peer], tests: list[str], seconds: float, rounds: int) -> int:
-    """Run all tests, rounds outermost so that a busy moment of the machine strikes all alike."""
-    internet = make(folder / "internet")
-    load = folder / "load"
-    subprocess.run(["cc", "-O2", "-o", load, HERE / "load.c"], check=True)
-    figures: dict[tuple[str, str], list[dict[str, float]]] = {}
-    failed = False
-    with ExitStack() as servers:
-        for level in LEVELS:
-            servers.enter_context(
-                process(
-                    ["knotd", "-c", str(internet.knot(level))], folder / "knot.log", OTHER_CORES
-                )
-            )
-        for number in range(rounds):
-            for test in tests:
-                for peer in peers:
-                    try:
-                        found = one(folder, internet, peer, test, load, seconds)
-                    except RuntimeError as error:
-                        print(f"bench: {peer.name} {test}: {error}", file=sys.stderr)
-                        failed = True
-                        continue
-                    figures.setdefault((test, peer.name), []).append(found)
-                    print(f"round {number + 1} {test:5} {peer.name:8} {line(found)}", flush=True)
-    print(f"\nmedians of {rounds} rounds, {seconds:g} s each, one thread a resolver:")
-    for (test, name), runs in figures.items():
-        print(
-            f"{test:5} {name:8} {line({k: statistics.median(r[k] for r in runs) for k in runs[0]})}"
-        )
-    return int(failed)
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """What is asked for, with defaults of the full or the quick run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--quick", action="store_true", help="less of all, under three minutes")
+    parser.add_argument("--profile", action="store_true", help="only say where the time goes")
+    parser.add_argument("--table", type=Path, help="only print the tables of an earlier run")
+    parser.add_argument("--rows", help=f"of {','.join(ROWS)}")
+    parser.add_argument("--peers", help=f"of {','.join(SUBJECTS)}")
+    parser.add_argument("--workers", help="numbers of threads; default 1, 2 and one a core")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--flood-rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="of a closed loop")
+    parser.add_argument("--latency-seconds", type=float, help="of an open loop; 0: none")
+    parser.add_argument("--flood-seconds", type=float)
+    parser.add_argument("--names", type=int, default=1_000_000, help="of the memory row")
+    parser.add_argument("--out", type=Path, help="directory of results")
+    return parser.parse_args(words)
 
 
-def line(found: dict[str, float]) -> str:
-    return (
-        f"{found['us']:7.2f} µs/q  {found['qps']:9.0f} q/s  p50 {found['p50']:7.0f} µs"
-        f"  p99 {found['p99']:7.0f} µs  lost {found['lost']:.0f}  not NOERROR {found['bad']:.0f}"
+def plan(args: argparse.Namespace) -> Plan:
+    """Fill in what was not said. Raises ``ValueError`` for an unknown row or subject."""
+    quick = args.quick
+
+    def either(given: float | None, short: float, full: float) -> float:
+        return given if given is not None else short if quick else full
+
+    rows = (args.rows or (QUICK_ROWS if quick else ",".join(ROWS))).split(",")
+    if unknown := set(rows) - set(ROWS):
+        raise ValueError(f"no row {', '.join(sorted(unknown))}: {', '.join(ROWS)}")
+    workers = args.workers or ("1" if quick else f"1,2,{os.cpu_count() or 1}")
+    return Plan(
+        rows=tuple(rows),
+        subjects=tuple(
+            chosen((args.peers or (QUICK_PEERS if quick else ",".join(SUBJECTS))).split(","))
+        ),
+        workers=tuple(sorted({int(number) for number in workers.split(",")})),
+        rounds=int(either(args.rounds, 2, 5)),
+        flood_rounds=int(either(args.flood_rounds, 1, 2)),
+        seconds=either(args.seconds, 2.0, 5.0),
+        latency_seconds=either(args.latency_seconds, 1.0, 3.0),
+        flood_seconds=either(args.flood_seconds, 10.0, 60.0),
+        names=args.names,
     )
 
 
-def one(
-    folder: Path, internet: Internet, peer: Peer, test: str, load: Path, seconds: float
-) -> dict[str, float]:
-    """One test of one resolver. Raises ``RuntimeError`` when it does not answer."""
-    run = folder / "run" / peer.name
-    shutil.rmtree(run, ignore_errors=True)
-    run.mkdir(parents=True)
-    command = [str(peer.found()), *peer.arguments(run, internet.hints)]
-    with process(command, run / "log", SERVER_CORES) as server:
-        wait_answer(server, "www.host01.net")
-
-        def ask(questions: str, *more: str) -> str:
-            generator = subprocess.run(
-                [*on(OTHER_CORES), str(load), "-p", str(PORT),
-                 "-d", str(internet.questions(questions)), *more],
-                capture_output=True, text=True, check=True, timeout=seconds + 120,
-            )  # fmt: skip
-            return generator.stdout
-
-        if test == "hot":
-            for _ in range(2):
-                ask("hotset", "-1", "-q", "50", "-c", "8")
-        elif test == "miss":
-            ask("warm", "-1", "-q", "1", "-c", "1")
-        before = processor_seconds(server.pid)
-        length = ("-1",) if test == "cold" else ("-l", f"{seconds:g}")
-        once = ("-1",) if test == "miss" else ()
-        text = ask(test, *length, *once, "-q", str(OUTSTANDING), "-c", str(SOCKETS))
-        spent = processor_seconds(server.pid) - before
-    done = number(r"Queries completed:\s+(\d+)", text)
-    if not done:
-        raise RuntimeError("no question was answered")
-    return {
-        "us": spent / done * 1e6,
-        "qps": number(r"Queries per second:\s+([\d.]+)", text),
-        "p50": number(r"p50 us:\s+(\d+)", text),
-        "p99": number(r"p99 us:\s+(\d+)", text),
-        "lost": number(r"Queries lost:\s+(\d+)", text),
-        "bad": done - number(r"NOERROR (\d+)", text),
-    }
-
-
-def number(pattern: str, text: str) -> float:
-    found = re.search(pattern, text)
-    return float(found[1]) if found else 0.0
-
-
-@contextmanager
-def process(command: list[str], log: Path, cores: set[int]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process on some cores, ended at the end."""
-    with log.open("ab") as output:
-        started = subprocess.Popen(
-            [*on(cores), *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )  # fmt: skip
+def main(words: Sequence[str] | None = None) -> int:
+    """Exit status: 0 measured, 1 a subject failed or a bad argument, 2 something is missing."""
+    args, console = arguments(words), Console(stderr=True)
+    if args.table:
+        print(report.tables(report.read(args.table)))
+        return 0
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    if missing or os.getuid():
+        console.print(f"bench: needs root and {' '.join(missing) or 'nothing else'}")
+        return 2
+    if INSIDE not in os.environ:
+        enter_namespace(sys.argv[1:] if words is None else words)
+    call(["ip", "link", "set", "lo", "up"], check=True)
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("10240 65000")
+    # Ctrl-C and a polite end both unwind: every process that was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        yield started
-    finally:
-        started.terminate()
-        try:
-            started.wait(10)
-        except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
+        wanted = plan(args)
+    except ValueError as error:
+        console.print(f"bench: {error}")
+        return 1
+    if args.profile:
+        return profiling.main(wanted, folder(args), console)
+    return measure(wanted, folder(args), console)
 
 
-def on(cores: set[int]) -> list[str]:
-    """The words in front of a command that keep it on some cores."""
-    return ["taskset", "-c", ",".join(map(str, sorted(cores)))]
+def enter_namespace(words: Sequence[str]) -> NoReturn:
+    """Become the same program in a network namespace of its own."""
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "--net", sys.executable, "-m", "benchmarks", *words])
 
 
-def processor_seconds(pid: int) -> float:
-    """User and system time of all threads (nanoseconds in schedstat, proc(5))."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+def folder(args: argparse.Namespace) -> Path:
+    """Where results go: those of a full run are kept with the sources."""
+    where = args.out or (ROOT / ".run/bench" if args.quick else ROOT / "benchmarks/results")
+    where.mkdir(parents=True, exist_ok=True)
+    return Path(where)
 
 
-def wait_answer(server: subprocess.Popen[bytes], name: str) -> None:
-    """Until the resolver gives an address for ``name``. Raises ``RuntimeError``."""
-    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
-    query = struct.pack("!6H", os.getpid() & 0xFFFF, 0x0100, 1, 0, 0, 0) + labels + b"\0\0\1\0\1"
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise RuntimeError(f"ended at start with status {server.returncode}")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(0.5)
-            client.connect(("127.0.0.1", PORT))
-            try:
-                client.send(query)
-                reply = client.recv(4096)
-            except OSError:
-                time.sleep(0.02)
-                continue
-        if reply[3] & 15 == 0 and reply[7]:
-            return
-    raise RuntimeError(f"no answer within {START_SECONDS:.0f} s")
+def measure(wanted: Plan, out: Path, console: Console) -> int:
+    """Run, then write and print the tables."""
+    absent = [subject.name for subject in wanted.subjects if not subject.found()]
+    if absent:
+        console.print(f"bench: not installed, left out: {', '.join(absent)}")
+        there = tuple(subject for subject in wanted.subjects if subject.found())
+        wanted = replace(wanted, subjects=there)
+    if not {INLAND, FLOOR} & set(wanted.subjects):
+        console.print("bench: neither inland nor the floor takes part: no ratios")
+    steps = len(list(wanted.steps()))
+    console.print(f"bench: {steps} measurements, about {wanted.estimate() / 60:.0f} minutes")
+    day = datetime.now(UTC).date().isoformat()
+    lines = out / f"{day}.jsonl"
+    readings = run(wanted, lines, console)
+    text = report.document(readings, wanted, day, profiling.kept(out))
+    (out / f"{day}.md").write_text(text)
+    print(report.tables(readings))
+    console.print(f"bench: written to {out / day}.md and .jsonl")
+    return int(any(reading.error for reading in readings))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""A simulated Internet for load: root, four TLDs, hosting and customer zones, a bulk wildcard.
+"""A simulated Internet for load: root, four TLDs, hosting and customer zones, and two for misses.
 
-Three Knot DNS processes serve it on loopback, one for each level, so that no server answers below
-its own. All is the same for the same numbers.
+``bulk.com`` has every name (a wildcard), ``flood.com`` has none. Three Knot DNS processes serve
+all on loopback, one for each level, so that no server answers below its own. All is the same for
+the same numbers.
 
 Limitations: not signed yet, IPv4 servers only.
 """
@@ -16,6 +17,13 @@ TTL: Final = 86400
 ROOTS: Final = ("127.10.0.1", "127.10.0.2")
 HOSTS: Final = 20
 BULK: Final = ("127.10.3.1", "127.10.3.2")
+FLOOD: Final = ("127.10.3.3", "127.10.3.4")
+BULK_ZONE: Final = "bulk.com"
+FLOOD_ZONE: Final = "flood.com"
+ZONES: Final = 8000  # a cold question each: enough for half a second of a fast resolver
+HOT_NAMES: Final = 5000
+OTHER_ZONES: Final = 200  # whose delegations are known before a flood
+OTHER_NAMES: Final = 10_000  # 100 a second for longer than the longest flood
 HOSTS_ASKED: Final = ("www", "mail", "api")
 LEVELS: Final = ("root", "tld", "sld")
 
@@ -39,7 +47,7 @@ class Internet:
         return self.folder / f"{name}.txt"
 
 
-def make(folder: Path, zones: int = 2000, misses: int = 600_000) -> Internet:
+def make(folder: Path, zones: int = ZONES) -> Internet:
     """Write zones, configurations, hints and questions below ``folder``."""
     internet = Internet(folder)
     customers = [f"d{i:04d}.{TLDS[i % len(TLDS)]}" for i in range(zones)]
@@ -65,11 +73,14 @@ def make(folder: Path, zones: int = 2000, misses: int = 600_000) -> Internet:
             servers = [f"ns1.{zone}.", f"ns2.{zone}."]
             glue = list(zip(servers, (_host(first), _host(second)), strict=True))
         delegate(zone, servers, glue, _content(zone, number))
-    names = ["ns1.bulk.com.", "ns2.bulk.com."]
-    bulk = list(zip(names, BULK, strict=True))
-    delegate("bulk.com", names, bulk, f"*.bulk.com. {TTL} A 127.30.0.1\n")
+    for zone, addresses, data in (
+        (BULK_ZONE, BULK, f"*.{BULK_ZONE}. {TTL} A 127.30.0.1\n"),
+        (FLOOD_ZONE, FLOOD, f"{FLOOD_ZONE}. {TTL} A 127.30.0.2\n"),
+    ):
+        names = [f"ns1.{zone}.", f"ns2.{zone}."]
+        delegate(zone, names, list(zip(names, addresses, strict=True)), data)
     _write_tops(internet, bodies, cuts)
-    _write_questions(internet, customers, misses)
+    _write_questions(internet, customers)
     return internet
 
 
@@ -86,10 +97,13 @@ def _tld_addresses(number: int) -> tuple[str, str]:
 
 
 def _content(zone: str, number: int) -> str:
-    return "".join(
-        f"{host}.{zone}. {TTL} A 127.{20 + at}.{number // 250}.{1 + number % 250}\n"
-        f"{host}.{zone}. {TTL} AAAA 2001:db8:{at}::{number:x}\n"
-        for at, host in enumerate(HOSTS_ASKED)
+    return (
+        "".join(
+            f"{host}.{zone}. {TTL} A 127.{20 + at}.{number // 250}.{1 + number % 250}\n"
+            f"{host}.{zone}. {TTL} AAAA 2001:db8:{at}::{number:x}\n"
+            for at, host in enumerate(HOSTS_ASKED)
+        )
+        + f"*.{zone}. {TTL} A 127.31.0.1\n"
     )
 
 
@@ -114,7 +128,7 @@ def _write_tops(internet: Internet, bodies: dict[str, str], cuts: dict[str, list
     internet.hints.write_text(hints)
     tlds = [address for number in range(len(TLDS)) for address in _tld_addresses(number)]
     hosts = [_host(number) for number in range(1, HOSTS + 1)]
-    levels = (list(ROOTS), [""]), (tlds, list(TLDS)), ([*hosts, *BULK], list(bodies))
+    levels = (list(ROOTS), [""]), (tlds, list(TLDS)), ([*hosts, *BULK, *FLOOD], list(bodies))
     for level, (addresses, served) in zip(LEVELS, levels, strict=True):
         wanted = [zone for zone in served if level != "sld" or zone not in TLDS]
         internet.knot(level).write_text(_knot(internet.folder, level, addresses, wanted))
@@ -136,18 +150,20 @@ def _knot(folder: Path, level: str, addresses: list[str], zones: list[str]) -> s
     )
 
 
-def _write_questions(internet: Internet, customers: list[str], misses: int) -> None:
+def _write_questions(internet: Internet, customers: list[str]) -> None:
     chance = random.Random(1)
 
     def write(name: str, lines: list[str]) -> None:
         internet.questions(name).write_text("".join(f"{line} A\n" for line in lines))
 
     names = [f"{host}.{zone}" for zone in customers for host in HOSTS_ASKED]
-    hot = chance.sample(names, min(5000, len(names)))
+    hot = chance.sample(names, min(HOT_NAMES, len(names)))
     write("hotset", hot)
     write("hot", chance.choices(hot, k=200_000))
     cold = [f"www.{zone}" for zone in customers]
     chance.shuffle(cold)
     write("cold", cold)
-    write("miss", [f"n{number:07d}.bulk.com" for number in range(misses)])
-    write("warm", ["warmup.bulk.com"])
+    others = customers[:OTHER_ZONES]
+    write("otherset", [f"www.{zone}" for zone in others])
+    write("others", [f"n{n:05d}.{others[n % len(others)]}" for n in range(OTHER_NAMES)])
+    write("warm", [f"warm.{BULK_ZONE}", FLOOD_ZONE])

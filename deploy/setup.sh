@@ -3,6 +3,7 @@
 #
 #   deploy/setup.sh run      what `make run` needs
 #   deploy/setup.sh test     and what the tests and checks need
+#   deploy/setup.sh bench    and the resolvers that the benchmarks measure beside ours
 #   deploy/setup.sh native   only build the packet path again, if its sources changed
 #
 # Asks first and installs only what is missing, so a second call takes a moment. Without root
@@ -21,7 +22,10 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-case $LEVEL in run|test|native) ;; *) fail "unknown level '$LEVEL' (run, test or native)" ;; esac
+case $LEVEL in
+  run|test|bench|native) ;;
+  *) fail "unknown level '$LEVEL' (run, test, bench or native)" ;;
+esac
 
 # ---- Debian packages ----------------------------------------------------------------------
 
@@ -63,7 +67,11 @@ install_packages() {
   fi
   if have systemctl; then
     for package in "$@"; do
-      case $package in knot|nsd|unbound) as_root systemctl -q disable "$package" || true ;; esac
+      case $package in
+        knot|nsd|unbound|pdns-recursor|dnsdist) as_root systemctl -q disable "$package" || true ;;
+        bind9) as_root systemctl -q disable named || true ;;
+        knot-resolver) as_root systemctl -q disable kresd@1 || true ;;
+      esac
     done
   fi
   allow_services
@@ -89,6 +97,15 @@ kdig knot-dnsutils
 nsd nsd
 dnsperf dnsperf
 tcpdump tcpdump
+LIST
+  [ "$LEVEL" != bench ] || cat <<'LIST'
+unbound unbound
+kresd knot-resolver
+pdns_recursor pdns-recursor
+named bind9
+dnsdist dnsdist
+perf linux-perf
+setpriv util-linux
 LIST
 }
 ESSENTIAL='gcc libc6-dev'
@@ -236,4 +253,4 @@ PATH=$PWD/.venv/bin:$PATH  # the build backend looks for maturin there
 NATIVE_KEY=$(native_sources | sha256sum | cut -c1-16)
 python_packages
 packet_path
-if [ "$LEVEL" = test ]; then rust; rust_tools; fi
+case $LEVEL in test|bench) rust; rust_tools ;; esac
