@@ -69,6 +69,8 @@ class Contest:
                 self.candidates[address] = candidate
                 if self.core.policy.verdict(address) is Verdict.DOMESTIC:
                     self.domestic_known = True
+                # Patience with a tier starts again for a server that was not known before.
+                self.began.pop(candidate.tier, None)
 
     def _weigh_again(self) -> None:
         """The policy was replaced: what is asked from here on follows the new one."""
@@ -102,6 +104,8 @@ class Contest:
         if self._policy is not self.core.policy:
             self._weigh_again()
         for tier in sorted({c.tier for c in self.candidates.values()}):
+            if tier > 0 and self._has_grown(now):
+                return self.next(now)
             if tier > 0 and not self._resolved and self.unresolved(now):
                 return Step.RESOLVE
             self.tier = tier
@@ -117,6 +121,8 @@ class Contest:
 
     def _last(self, now: float) -> Candidate | Step:
         """Every tier is exhausted: what is left, with patience binding no more."""
+        if self._has_grown(now):
+            return self.next(now)
         if not self._resolved and self.unresolved(now):
             return Step.RESOLVE
         left = [c for c in self.candidates.values() if not c.spent and not self._held(c)]
@@ -128,6 +134,12 @@ class Contest:
         if self.held_all():
             return Step.PROBE
         return Step.OVER
+
+    def _has_grown(self, now: float) -> bool:
+        """Whether addresses have become known meanwhile, by the work of other lookups."""
+        before = len(self.candidates)
+        self.gather(now)
+        return len(self.candidates) > before
 
     def resolved(self, now: float) -> None:
         """The names have been looked up: take in what was found."""

@@ -1,9 +1,12 @@
 """Seeded worlds resolved in virtual time: answers equal the truth, and nothing strays abroad."""
 
+from itertools import islice
+from random import Random
+
 import dns.rdatatype
 import pytest
 
-from resolver.model import Rcode, address_text
+from resolver.model import Books, Rcode, Result, address_text
 from resolver.names import to_text
 from testbed.truth import Truth
 from testbed.world import make_world
@@ -64,4 +67,34 @@ def test_under_loss_no_answer_is_wrong(seed: int) -> None:
             flat_expected(expected.answer),
         ), question
     assert unanswered <= served // 1000, f"{unanswered} of {served}"
+    assert net.scheduler.needless == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_forty_clients_at_once_get_the_truth(seed: int) -> None:
+    """Addresses that another lookup has found meanwhile are seen."""
+    world = make_world("country", seed)
+    truth = Truth(world)
+    net = world_internet(world, seed)
+    questions = truth.questions()
+    Random(seed).shuffle(questions)
+    waiting = iter(questions)
+    asked = []
+    active: list[list[tuple[Result, Books]]] = []
+    while True:
+        active = [ended for ended in active if not ended]
+        for question, expected in islice(waiting, 40 - len(active)):
+            ended = net.begin(question.name, question.rtype)
+            active.append(ended)
+            asked.append((question, expected, ended))
+        if not active:
+            break
+        net.turn()
+    wrong = [
+        question
+        for question, expected, [(result, _)] in asked
+        if (result.rcode, flat(result.answer)) != (expected.rcode, flat_expected(expected.answer))
+    ]
+    assert wrong == []
+    assert truth.avoidable_exchanges(roles(net, truth)) == []
     assert net.scheduler.needless == 0
