@@ -121,6 +121,14 @@ class Policy:
         reason = self.reason(location.verdict, domestic_known)
         return Label(location.verdict, location.country, purpose, reason)
 
+    def side(self, address: Address) -> int:
+        """What an address in an answer says of the destination: 0 domestic, 1 foreign, 2 nothing
+        (a special-use address that no statement covers)."""
+        location = self.locate(address)
+        if location.evidence and location.evidence[0].source == "special-use":
+            return 2
+        return 0 if location.verdict is Verdict.DOMESTIC else 1
+
     def destination(self, addresses: Iterable[Address], name: Name) -> Destination:
         """Where a lookup was bound: by the addresses in the answer, without any by the zone.
 
@@ -131,10 +139,9 @@ class Policy:
         """
         sides = set()
         for address in addresses:
-            location = self.locate(address)
-            if location.evidence and location.evidence[0].source == "special-use":
-                continue
-            sides.add(location.verdict is Verdict.DOMESTIC)
+            side = self.side(address)
+            if side != 2:
+                sides.add(side == 0)
         if len(sides) == 2:
             return Destination.MIXED
         if sides:

@@ -40,6 +40,31 @@ message, rtt, octets of the reply)."""
 CachedTuple = tuple[int, RRsetTuple | None, tuple[RRsetTuple, ...], int, int, bytes]
 """Fields of ``resolver.model.Cached``, in its order; TTLs are counted down."""
 
+SumTuple = tuple[tuple[int, int, int, int], int, list[int], float]
+"""((plan, server, transport, destination), clients, clients by bucket of seconds, seconds)."""
+
+UnlocatedTuple = tuple[
+    int, int, bytes, int, int, int, float, list[bytes],
+    list[tuple[bool, bool, float, "Answer"]], list[tuple[int, bytes, float]],
+]  # fmt: skip
+"""(plan, server, qname, qtype, rcode, end 0 answer 1 nodata 2 nxdomain 3 shed, rtt, addresses,
+(DO, CD, life, answer) each, (transport, address, seconds) of each client)."""
+
+PuntTuple = tuple[
+    int, int, bytes, int, int, MessageTuple | None, float, int, list[MissTuple]
+]  # fmt: skip
+"""(plan, server, qname, qtype, failure as in an outcome or 7 silent, message, rtt, octets, clients
+that wait)."""
+
+PlanNewsTuple = tuple[
+    list[SumTuple], list[tuple[int, int, list[float]]], bytes, int, list[UnlocatedTuple],
+    list[PuntTuple],
+]  # fmt: skip
+"""(sums, (plan, server, round trips) each, packed records, their number, unlocated, punts). A
+packed record, in the machine's order: f64 wall, f64 seconds, f64 rtt, u64 plan, u16 rcode, u16
+qtype, u8 server, u8 transport, u8 destination, u8 end, u8 first client of its exchange, u8 octets
+of the client's address, the address, the qname."""
+
 def parse_message(data: bytes) -> MessageTuple:
     """Read a DNS message (RFC 1035 section 4). Records of one owner, type and section become one
     RRset with the least of their TTLs (RFC 2181 section 5.2); RRSIGs join what they cover in
@@ -202,6 +227,7 @@ class Listener:
         udp_payload_max: int,
         tcp_connections_max: int,
         tcp_idle: float,
+        plans: Plans | None = None,
     ) -> Listener:
         """Bind all (UDP and TCP each) and start serving. Raises ``OSError`` naming the address."""
 
@@ -223,6 +249,81 @@ class Listener:
 
     def close(self) -> None:
         """Stop accepting, join the threads. Idempotent."""
+
+@final
+class Plans:
+    """What Python has decided for zone cuts, carried out by the threads of a listener."""
+
+    def __new__(
+        cls,
+        answers: AnswerCache,
+        records: RecordCache,
+        port: int,
+        flights_max: int,
+        per_zone: int,
+        per_client: int,
+        joiners_max: int,
+        backlog_max: int,
+        sides_max: int,
+        ttl_max: int,
+        ttl_negative_max: int,
+        explore_one_in: int,
+        linger: float,
+        seconds_bounds: list[float],
+    ) -> Plans:
+        """``flights_max``, ``per_zone``, ``per_client``: questions under way in each thread, over
+        all, by zone, by client address; ``joiners_max``: clients of one question;
+        ``backlog_max``: ended lookups that Python has not taken; ``sides_max``: addresses whose
+        side is remembered, and failed questions; ``explore_one_in``: one choice of a server in so
+        many is at random."""
+
+    def fileno(self) -> int:
+        """Readable when news waits."""
+
+    def publish(
+        self,
+        number: int,
+        view: int,
+        zone: bytes,
+        any_depth: bool,
+        randomise_case: bool,
+        destination: int,
+        servers: Sequence[tuple[bytes, int, float, bool, float]],
+        expires: float,
+    ) -> None:
+        """Put a plan in force. ``servers``: (address, counter slot, wait, EDNS, score) each;
+        ``destination``: of answers without addresses."""
+
+    def bar(self, view: int, zone: bytes, expires: float) -> None:
+        """A cut without a plan: misses below it are Python's, whatever is planned above."""
+
+    def withdraw(self, view: int, zone: bytes) -> None:
+        """Forget one cut."""
+
+    def forget(self, zone: bytes, subtree: bool) -> None:
+        """Forget a cut, or all at and below a name."""
+
+    def fail(self, name: bytes, rtype: int, until: float, now: float) -> None:
+        """A question is Python's until then."""
+
+    def forgive(self) -> None:
+        """No question has failed."""
+
+    def locate(self, sides: Sequence[tuple[bytes, int]]) -> None:
+        """Where addresses in answers are: 0 domestic 1 foreign 2 of no place."""
+
+    def set_generation(self, generation: int) -> None:
+        """Another policy: plans and sides are void, barriers stay."""
+
+    def stop(self) -> None:
+        """Carry out no plan from now on."""
+
+    def under_way(self) -> int: ...
+    def count(self) -> tuple[int, int]:
+        """Cuts with a plan, and all."""
+
+    def take(self) -> PlanNewsTuple:
+        """All news since the last call."""
 
 @final
 class Door:

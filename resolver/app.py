@@ -28,11 +28,14 @@ from resolver.assemble import (
     make_clock,
     make_core,
     make_door,
+    make_plans,
     make_records,
     restart_keys,
     worker_count,
 )
 from resolver.cache import AnswerStore
+from resolver.carried import Carried
+from resolver.carry import NativePlans
 from resolver.config import Config, warnings
 from resolver.control import Command, ControlServer
 from resolver.counters import Counters
@@ -40,6 +43,7 @@ from resolver.errors import ConfigError, ControlError, InlandError, StateError
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.names import ROOT, from_text
+from resolver.plan import Planner
 from resolver.records import NullSink, RecordQueue
 from resolver.resolve import Driver
 from resolver.schedule import Scheduler
@@ -79,6 +83,11 @@ class App:
         scheduler = Scheduler(self._core)
         self._driver = Driver(scheduler, self._door, self._clock)
         closing.callback(self._driver.close)
+        self._plans: NativePlans | None = None
+        if config.resolution.plans:
+            self._plans = make_plans(loaded, self._answers, self._records, self._counters)
+            self._core.planner = Planner(self._plans)
+            self._driver.watch(self._plans.fileno())
         self._listener = self._listen(config, workers)
         closing.callback(self._listener.close)
         self._service = Service(
@@ -89,6 +98,7 @@ class App:
             self._queue,
             self._tally,
             loaded.policy,
+            self._carried(),
         )
         self._core.on_fault = self._service.fault
         scheduler.internal = self._service.internal
@@ -101,6 +111,13 @@ class App:
         self._control: ControlServer | None = None
         if config.control.socket is not None:
             self._control = ControlServer(config.control.socket, self._commands())
+
+    def _carried(self) -> Carried | None:
+        if self._plans is None:
+            return None
+        return Carried(
+            self._plans, self._core, self._clock, self._answers, self._queue, self._tally
+        )
 
     def _listen(self, config: Config, workers: int) -> Listener:
         try:
@@ -115,6 +132,7 @@ class App:
                 udp_payload_max=limits.UDP_PAYLOAD_MAX,
                 tcp_connections_max=config.listen.tcp_connections,
                 tcp_idle=limits.CLIENT_TCP_IDLE_SECONDS,
+                plans=self._plans.native if self._plans is not None else None,
             )
         except OSError as error:
             raise StateError(f"listen.dns: {error}") from error
@@ -163,8 +181,10 @@ class App:
         notify.stopping()
         _log.info("stopping: %d lookups under way", self._driver.lookups)
         self._service.stop()
+        if self._plans is not None:
+            self._plans.stop()
         with trio.move_on_after(limits.DRAIN_SECONDS):
-            while self._driver.lookups:
+            while self._driver.lookups or (self._plans and self._plans.under_way()):
                 await trio.sleep(limits.DRAIN_LOOK_SECONDS)
         with trio.move_on_after(limits.DRAIN_SECONDS):
             await self._queue.close()
@@ -198,6 +218,9 @@ class App:
         old = self._loaded
         allow = [str(network) for network in loaded.config.access.allow]
         self._core.settings, self._core.policy = loaded.settings, loaded.policy
+        self._core.planner.restart()
+        if self._plans is not None:
+            self._plans.set_policy(loaded.policy)
         self._service.set_policy(loaded.policy)
         self._listener.set_access(allow)
         self._loaded = loaded
@@ -276,6 +299,7 @@ class App:
             "records": self._records.flush(name, subtree),
             "cuts": self._core.cuts.flush(name, subtree),
         }
+        self._core.planner.forget(name, subtree)
         self._driver.flush_failures()
         if everything:
             self._core.servers.forget()

@@ -24,6 +24,7 @@ from resolver.model import (
     Type,
 )
 from resolver.names import Name
+from resolver.plan import Punt
 from resolver.response import Broken, Lame, Meaning, classify
 from resolver.scrub import scrub
 from resolver.task import Task
@@ -78,6 +79,9 @@ class _Asking:
         self.sent: list[Tried] = []
 
     def run(self) -> Generator[Wish, News, Reply | Unanswered]:
+        punt = self.task.take_punt(self.cut.zone, self.question)
+        if punt is not None and (reply := (yield from self._resume(punt))):
+            return reply
         while True:
             while self.task.has_news():
                 # What came while addresses or probes were awaited is heard before anyone else
@@ -108,6 +112,27 @@ class _Asking:
             if reply is not None:
                 return reply
 
+    def _resume(self, punt: Punt) -> Generator[Wish, News, Reply | None]:
+        """Go on from an exchange that was made under a plan, as if it had been sent here."""
+        candidate = self.contest.candidates.get(punt.tried.ask.address)
+        if candidate is None:
+            return None
+        self.contest.tier = candidate.tier
+        self.contest.began[candidate.tier] = punt.sent
+        candidate.tries = 1
+        self.sent.append(punt.tried)
+        if punt.outcome is None:
+            punt.tried.outcome = "timeout"
+            self._silent(candidate, punt.sent)
+            return None
+        candidate.waiting = 1
+        return (yield from self._hear(Arrived(punt.tried, punt.outcome)))
+
+    def _silent(self, candidate: Candidate, sent: float) -> None:
+        core = self.task.core
+        core.servers.get(candidate.address).silent(sent, self.task.now)
+        core.planner.struck(core, self.cut.zone, candidate.address, self.task.now)
+
     def _try(
         self, candidate: Candidate, transport: Transport, edns: bool | None = None
     ) -> Generator[Wish, News, Reply | None]:
@@ -133,7 +158,7 @@ class _Asking:
         began, until = task.now, contest.wake_at(wait, task.now)
         news = yield Await(tried, until)
         if isinstance(news, Elapsed):
-            server.silent(began, task.now)
+            self._silent(candidate, began)
             return None
         return (yield from self._hear(news))
 
@@ -171,7 +196,9 @@ class _Asking:
         if isinstance(meaning, Lame | Broken):
             candidate.failed = True
             if isinstance(meaning, Lame) and self.whole:
-                self.task.core.servers.set_lame(candidate.address, self.cut.zone, self.task.now)
+                core, now = self.task.core, self.task.now
+                core.servers.set_lame(candidate.address, self.cut.zone, now)
+                core.planner.struck(core, self.cut.zone, candidate.address, now)
             return None
         return Reply(meaning, message, candidate)
 
@@ -187,6 +214,8 @@ class _Asking:
         if tried.ask.edns and message.edns is None and message.rcode in _NO_EDNS:
             server = self.task.core.servers.get(tried.ask.address)
             server.no_edns_until = self.task.now + limits.NO_EDNS_SECONDS
+            core = self.task.core
+            core.planner.struck(core, self.cut.zone, tried.ask.address, self.task.now)
             return "no_edns", tried.ask.transport, False
         if message.truncated and udp:
             return "truncated", Transport.TCP, None
@@ -203,8 +232,7 @@ class _Asking:
             return
         candidate.failed = True
         if outcome.failure is Failure.UNREACHABLE:
-            now = self.task.now
-            self.task.core.servers.get(candidate.address).silent(now - outcome.rtt, now)
+            self._silent(candidate, self.task.now - outcome.rtt)
 
     def _look_up(self, names: tuple[Name, ...]) -> Generator[Wish, News, None]:
         """Look up the addresses of name servers and remember them for the cut."""

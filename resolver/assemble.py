@@ -10,7 +10,8 @@ from typing import Any, final
 
 from policy.border import Policy
 from resolver import limits
-from resolver.cache import RecordStore
+from resolver.cache import AnswerStore, RecordStore
+from resolver.carry import NativePlans
 from resolver.config import Config, load, parse
 from resolver.config_lines import read_tree
 from resolver.core import Core, CoreSettings, reraise
@@ -117,6 +118,24 @@ def make_door(config: Config, clock: Clock, counters: Counters, workers: int) ->
         linger=limits.UPSTREAM_LINGER_SECONDS,
         tcp_idle=limits.UPSTREAM_TCP_IDLE_SECONDS,
         outcomes_max=limits.TURN_OUTCOMES,
+    )
+
+
+def make_plans(
+    loaded: Loaded, answers: AnswerStore, records: RecordStore, counters: Counters
+) -> NativePlans:
+    """Where plans are published."""
+    config = loaded.config
+    port, most = config.resolution.upstream_port, config.limits.lookups
+    return NativePlans(
+        answers,
+        records,
+        counters,
+        port,
+        loaded.policy,
+        most,
+        int(config.cache.ttl_max),
+        int(config.cache.ttl_negative_max),
     )
 
 

@@ -35,11 +35,11 @@ class RecordStore:
     """:class:`resolver.model.RecordCache` in native. Sizes in octets, TTLs in seconds."""
 
     def __init__(self, bytes_max: int, ttl_max: int, ttl_negative_max: int) -> None:
-        self._native = _native.RecordCache(bytes_max, ttl_max, ttl_negative_max)
+        self.native = _native.RecordCache(bytes_max, ttl_max, ttl_negative_max)
 
     def get(self, name: Name, rtype: int, now: float) -> Cached | None:
         """The live entry for name and type; an NXDOMAIN entry answers for every type."""
-        found = self._native.get(name, rtype, now)
+        found = self.native.get(name, rtype, now)
         if found is None:
             return None
         kind, rrset, proofs, rank, security, origin = found
@@ -56,7 +56,7 @@ class RecordStore:
         self, rrset: RRset, rank: Rank, security: Security, origin: Address, now: float
     ) -> bool:
         """Store records unless a live entry of better rank stands."""
-        return self._native.put(rrset_to_tuple(rrset), rank, security, origin, now)
+        return self.native.put(rrset_to_tuple(rrset), rank, security, origin, now)
 
     def put_negative(
         self,
@@ -69,7 +69,7 @@ class RecordStore:
         now: float,
     ) -> None:
         """Store NODATA for name and type, or NXDOMAIN for the whole name."""
-        self._native.put_negative(
+        self.native.put_negative(
             question.name,
             question.rtype,
             kind,
@@ -82,15 +82,15 @@ class RecordStore:
 
     def flush(self, name: Name, subtree: bool) -> int:
         """Forget a name (or it and all below); number of entries dropped."""
-        return self._native.flush(name, subtree)
+        return self.native.flush(name, subtree)
 
     def entries(self) -> int:
         """Entries held now."""
-        return self._native.entries()
+        return self.native.entries()
 
     def size(self) -> int:
         """Octets held now."""
-        return self._native.bytes()
+        return self.native.bytes()
 
 
 @dataclass(frozen=True, slots=True)

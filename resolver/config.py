@@ -117,6 +117,9 @@ class ResolutionSection(Section):
     )
     ipv4: Switch = key(True, "ask servers over IPv4")
     ipv6: Switch = key(True, "ask servers over IPv6")
+    plans: Switch = key(
+        True, "let native carry out what has been decided for a zone, without asking Python again"
+    )
     workers: Annotated[int | None, integer(1, 256, auto=True)] = key(
         "auto", "threads of the packet path; auto: one a core"
     )

@@ -8,12 +8,15 @@ how it does.
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from resolver import limits
-from resolver.core import Core
 from resolver.delegation import Delegation
 from resolver.model import Address, Type, Verdict
 from resolver.names import Name
+
+if TYPE_CHECKING:
+    from resolver.core import Core
 
 
 class Step(Enum):
@@ -45,7 +48,7 @@ class Candidate:
 class Contest:
     """The state of one visit to one zone."""
 
-    def __init__(self, core: Core, cut: Delegation, now: float) -> None:
+    def __init__(self, core: "Core", cut: Delegation, now: float) -> None:
         self.core = core
         self.cut = cut
         self.candidates: dict[Address, Candidate] = {}
@@ -98,6 +101,15 @@ class Contest:
             for name in self.cut.names()
             if not self.cut.is_resolved(name, now) and not self._addresses(name, now)
         )[: limits.GLUELESS_PER_STEP]
+
+    def opening(self, now: float) -> list[Candidate]:
+        """Whom a lookup that begins now would choose from; none when it would do something else
+        first, or when one of the first tier is held down or lame."""
+        first = min((c.tier for c in self.candidates.values()), default=0)
+        live = self._of_tier(first)
+        if any(c.failed or self._held(c) for c in live) or (first > 0 and self.unresolved(now)):
+            return []
+        return live
 
     def next(self, now: float) -> Candidate | Step:
         """The server to ask now, or what to do instead."""

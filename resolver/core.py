@@ -17,6 +17,7 @@ from resolver.model import (
     Verdict,
 )
 from resolver.names import Name
+from resolver.plan import NoPlans, Planner
 from resolver.servers import Servers
 
 
@@ -83,6 +84,7 @@ class Core:
     chance: Chance
     servers: Servers = field(default_factory=Servers)
     cuts: Delegations = field(default_factory=Delegations)
+    planner: Planner = field(default_factory=lambda: Planner(NoPlans()))
     root_tried: float = float("-inf")
     """When priming was last begun."""
 

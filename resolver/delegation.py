@@ -67,8 +67,9 @@ class Delegations:
     def __len__(self) -> int:
         return len(self._cuts)
 
-    def put(self, cut: Delegation) -> None:
-        """Store a cut; a cut whose parent set is unchanged keeps what it has learnt."""
+    def put(self, cut: Delegation) -> Name | None:
+        """Store a cut; a cut whose parent set is unchanged keeps what it has learnt. Returns the
+        zone whose cut was pushed out for it, if any."""
         old = self._cuts.pop(cut.zone, None)
         if old is not None and set(old.parent) == set(cut.parent):
             cut.child = old.child
@@ -78,7 +79,8 @@ class Delegations:
                     cut.addresses.setdefault(name, found)
         self._cuts[cut.zone] = cut
         if len(self._cuts) > limits.DELEGATIONS_MAX:
-            self._cuts.popitem(last=False)
+            return self._cuts.popitem(last=False)[0]
+        return None
 
     def get(self, zone: Name, now: float) -> Delegation | None:
         """The live cut of exactly this zone."""

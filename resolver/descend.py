@@ -46,6 +46,7 @@ def descend(task: Task, question: Question) -> Descent:
                     ns, reply.message, cut.zone, task.now
                 )
             case Positive() | Alias() | Negative() | TooLong() if whole:
+                task.core.planner.answered(task.core, cut, task.now)
                 return reply.meaning
             case Negative(nxdomain=True):
                 minimiser.show_all()
@@ -85,7 +86,7 @@ def _learn(task: Task, cut: Delegation, asked: Question, reply: Reply) -> None:
     meaning, message = reply.meaning, reply.message
     origin = reply.candidate.address
     if isinstance(meaning, Referral):
-        task.core.cuts.put(from_referral(meaning.ns, message, cut.zone, task.now))
+        _learn_cut(task, from_referral(meaning.ns, message, cut.zone, task.now))
         if meaning.ds is not None:
             _store(task, meaning.ds, Rank.AUTHORITY, reply)
         return
@@ -107,6 +108,14 @@ def _learn(task: Task, cut: Delegation, asked: Question, reply: Reply) -> None:
             task.now,
         )
     _learn_own_set(task, cut, asked, reply)
+
+
+def _learn_cut(task: Task, cut: Delegation) -> None:
+    """Store a cut, and tell those who plan."""
+    gone = task.core.cuts.put(cut)
+    if gone is not None:
+        task.core.planner.forget(gone, subtree=False)
+    task.core.planner.barred(cut)
 
 
 def _store(task: Task, rrset: RRset, rank: Rank, reply: Reply) -> None:

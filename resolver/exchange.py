@@ -13,7 +13,7 @@ from resolver.counters import Clock, Counters
 from resolver.model import Ask, Failure, Outcome, Transport
 from resolver.wire import message_from_tuple
 
-_FAILURES: tuple[Failure | None, ...] = (
+FAILURES: tuple[Failure | None, ...] = (
     None,
     Failure.TIMEOUT,
     Failure.UNREACHABLE,
@@ -22,6 +22,7 @@ _FAILURES: tuple[Failure | None, ...] = (
     Failure.CLOSED,
     Failure.NOT_SENT,
 )
+"""Failures by the number that native gives them."""
 
 
 @final
@@ -80,7 +81,7 @@ class NativeDoor:
                 ticket,
                 Outcome(
                     message=message_from_tuple(message) if message else None,
-                    failure=_FAILURES[failure],
+                    failure=FAILURES[failure],
                     rtt=rtt,
                     size=size,
                 ),

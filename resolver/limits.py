@@ -231,3 +231,26 @@ does not."""
 
 HINTS_OCTETS_MAX: Final = 1 << 20
 """Size of a file of root hints; today's has 3 kB."""
+
+# --- Plans --------------------------------------------------------------------------------------
+
+PLAN_SECONDS: Final = 6.0
+"""Life of a plan: order and waits of the servers are as fresh as that."""
+
+PLAN_RENEW_SECONDS: Final = 3.0
+"""Age at which a plan in use is made anew: early enough that a busy zone always has one."""
+
+PLANS_MAX: Final = 100_000
+"""Plans that are remembered, current or not: about 1 kB each; as many as there may be cuts."""
+
+PLANNED_PER_ZONE: Final = 4_000
+"""Questions under way for names of one zone, in each thread: a server that answers in 100 ms may
+get 40,000 a second; a flood under one zone leaves the rest of the room to others."""
+
+PLANNED_PER_CLIENT: Final = 2_000
+"""Questions of one client address under way, in each thread: a whole provider behind one address
+translator has fewer; one flooding client leaves the rest of the room to others."""
+
+PLANNED_BACKLOG_MAX: Final = 65_536
+"""Planned lookups that Python has not been told of: some seconds of a flood. Past it misses wait
+for Python like any other."""

@@ -26,6 +26,18 @@ class Miss:
     client: ClientContext
 
 
+def miss_from_tuple(miss: "_native.MissTuple") -> Miss:
+    """Read a miss as native tells it."""
+    token, name, rtype, rclass, recursion, do, cd, transport, address, view = miss
+    return Miss(
+        token,
+        AnswerKey(view, Question(Name(name), rtype), do, cd),
+        rclass,
+        recursion,
+        ClientContext(TRANSPORTS[transport], Address(address), view),
+    )
+
+
 @final
 class Listener:
     """Client sockets, bound and served at once. Times in seconds, sizes in octets.
@@ -47,6 +59,7 @@ class Listener:
         udp_payload_max: int,
         tcp_connections_max: int,
         tcp_idle: float,
+        plans: _native.Plans | None = None,
     ) -> None:
         self._native = _native.Listener(
             clock,
@@ -59,6 +72,7 @@ class Listener:
             udp_payload_max,
             tcp_connections_max,
             tcp_idle,
+            plans,
         )
 
     def fileno(self) -> int:
@@ -71,27 +85,7 @@ class Listener:
 
     def take(self, most: int) -> list[Miss]:
         """At most ``most`` misses, oldest first."""
-        return [
-            Miss(
-                token,
-                AnswerKey(view, Question(Name(name), rtype), do, cd),
-                rclass,
-                recursion,
-                ClientContext(TRANSPORTS[transport], Address(address), view),
-            )
-            for (
-                token,
-                name,
-                rtype,
-                rclass,
-                recursion,
-                do,
-                cd,
-                transport,
-                address,
-                view,
-            ) in self._native.take(most)
-        ]
+        return [miss_from_tuple(miss) for miss in self._native.take(most)]
 
     def reply(self, replies: Sequence[tuple[int, Answer]]) -> None:
         """Send replies in one call; tokens of clients that have gone are ignored."""

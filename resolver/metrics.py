@@ -63,6 +63,12 @@ _SCALARS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
         {"": "kernel_drops"},
     ),
     ("inland_misses", "Questions that the answer cache could not answer.", "", {"": "misses"}),
+    (
+        "inland_planned",
+        "Questions that native took up by a plan, and those of them given to Python in the end.",
+        "result",
+        {"taken": "planned", "punted": "planned_punted"},
+    ),
     ("inland_shed", "Misses answered SERVFAIL, too many waiting.", "", {"": "misses_shed"}),
     (
         "inland_replies",

@@ -5,7 +5,7 @@ and the loss is exported. Limitations: the ledger does not exist yet; the sink i
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, final
 
 import trio
@@ -20,6 +20,9 @@ class Sink(Protocol):
     blocking: bool
     """Whether :meth:`write` may wait for a disk or a network; it is then called in a thread."""
 
+    reads: bool
+    """Whether it looks at records at all: packed ones are not unpacked for one that does not."""
+
     def write(self, records: Sequence[Record]) -> None:
         """Keep a batch. What it raises ends the program: books that cannot be kept are a fault."""
 
@@ -27,11 +30,23 @@ class Sink(Protocol):
         """Nothing more will come."""
 
 
+class Packed(Protocol):
+    """Records of a batch that nobody has unpacked yet."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+
+    def records(self) -> Iterator[Record]:
+        """All of them."""
+
+
 @final
 class NullSink:
     """Forgets everything."""
 
     blocking = False
+    reads = False
 
     def write(self, records: Sequence[Record]) -> None:
         """Drop the batch."""
@@ -47,19 +62,31 @@ class RecordQueue:
     def __init__(self, sink: Sink, length_max: int = RECORDS_QUEUE_MAX) -> None:
         self._sink = sink
         self._length_max = length_max
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[Record | Packed] = deque()
+        self._length = 0
         self._news = trio.Event()
         self._closing = trio.Event()
         self._ended = trio.Event()
         self.emitted = 0
         self.lost = 0
 
+    def put_packed(self, packed: Packed) -> None:
+        """Queue a batch, or count all of it as lost when the queue has no room for it."""
+        if self._length + packed.count > self._length_max:
+            self.lost += packed.count
+            return
+        self.emitted += packed.count
+        self._length += packed.count
+        self._waiting.append(packed)
+        self._news.set()
+
     def put(self, record: Record) -> None:
         """Queue a record, or count it as lost when the queue is full."""
-        if len(self._waiting) >= self._length_max:
+        if self._length >= self._length_max:
             self.lost += 1
             return
         self.emitted += 1
+        self._length += 1
         self._waiting.append(record)
         self._news.set()
 
@@ -84,10 +111,22 @@ class RecordQueue:
         self._sink.close()
         self._ended.set()
 
+    def _next_batch(self) -> list[Record]:
+        batch: list[Record] = []
+        while self._waiting and len(batch) < RECORDS_BATCH:
+            item = self._waiting.popleft()
+            if isinstance(item, Record):
+                self._length -= 1
+                batch.append(item)
+            else:
+                self._length -= item.count
+                if self._sink.reads:
+                    batch.extend(item.records())
+        return batch
+
     async def _write_all(self) -> None:
         while self._waiting:
-            count = min(len(self._waiting), RECORDS_BATCH)
-            batch = [self._waiting.popleft() for _ in range(count)]
+            batch = self._next_batch()
             if self._sink.blocking:
                 await trio.to_thread.run_sync(self._sink.write, batch)
             else:

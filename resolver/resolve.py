@@ -16,6 +16,7 @@ import trio
 
 from resolver.limits import TURN_WAIT_MAX
 from resolver.model import Ask, Books, Outcome, Purpose, Question, Result
+from resolver.plan import Punt
 from resolver.readiness import Readiness
 
 Done = Callable[[Result, Books], None]
@@ -31,6 +32,9 @@ class Scheduling(Protocol):
         self, question: Question, now: float, done: Done, purpose: Purpose = Purpose.ANSWER
     ) -> None:
         """Start a lookup, or join one; ``done`` may be called before this returns."""
+
+    def punted(self, punt: Punt, now: float) -> None:
+        """An exchange under a plan comes back; lookups of its question follow at once."""
 
     def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
         """The exchange of ``ticket`` has ended."""
@@ -92,6 +96,14 @@ class Driver:
         self._nudge: trio.CancelScope | None = None
         self.lookups = 0
         """Lookups under way."""
+
+    def watch(self, fileno: int) -> None:
+        """Wake when this is readable, too."""
+        self._ready.watch(fileno)
+
+    def punted(self, punt: Punt) -> None:
+        """An exchange under a plan has come back; its lookups follow."""
+        self._scheduler.punted(punt, self._clock.now())
 
     def attach(self, clients: Clients) -> None:
         """Take misses from here, once for the driver's life."""

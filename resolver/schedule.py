@@ -25,12 +25,12 @@ from resolver.model import (
     Purpose,
     Question,
     Rcode,
-    Reason,
     Result,
     Transport,
     Type,
-    Verdict,
 )
+from resolver.payers import books, payers, waits_above
+from resolver.plan import Punt
 from resolver.task import Task, probing
 from resolver.wishes import Arrived, Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
 
@@ -70,6 +70,7 @@ class Scheduler:
         self._deadlines: deque[tuple[Lookup, Task]] = deque()
         self._failures: OrderedDict[Question, tuple[float, float]] = OrderedDict()
         self._batch: list[tuple[int, Ask]] = []
+        self._punts: dict[Question, Punt] = {}
 
     def __len__(self) -> int:
         """Resolutions under way, probes left out."""
@@ -83,11 +84,34 @@ class Scheduler:
         self.now = now
         task = self._task_for(question, purpose, depth=0)
         if task is None:
+            self._punts.pop(question, None)
             done(_servfail(Ede.OTHER, "too many resolutions under way"), Books())
             return
         lookup = self.make_lookup(now + limits.LOOKUP_SECONDS, done)
         task.waiters.append(lookup)
         self._deadlines.append((lookup, task))
+        self._take_up(task, lookup)
+
+    def punted(self, punt: Punt, now: float) -> None:
+        """An exchange under a plan comes back; lookups of its question follow at once and begin
+        with it. A resolution that is under way already only has it in its books."""
+        self.now = now
+        if punt.outcome is not None and punt.outcome.message is not None:
+            self.core.servers.get(punt.tried.ask.address).replied(punt.outcome.rtt)
+        self._tickets += 1
+        punt.tried.ticket = self._tickets
+        task = self._tasks.get(punt.question)
+        if task is not None:
+            task.spent[punt.tried.ticket] = punt.tried
+        else:
+            self._punts[punt.question] = punt
+
+    def _take_up(self, task: Task, lookup: Lookup) -> None:
+        punt = self._punts.pop(task.question, None)
+        if punt is not None:
+            task.punt = punt
+            task.spent[punt.tried.ticket] = punt.tried
+            lookup.exchanges_left -= 1
 
     def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
         """The end of one exchange. Unknown tickets are our own fault."""
@@ -137,6 +161,7 @@ class Scheduler:
     def flush_failures(self) -> None:
         """Forget cached failures (operator's flush)."""
         self._failures.clear()
+        self.core.planner.port.forgive()
 
     # --- tasks ---------------------------------------------------------------------------------
 
@@ -303,6 +328,7 @@ class Scheduler:
             gap = 0.0
         gap = min(gap * 2, limits.FAILURE_SECONDS_MAX) if gap else limits.FAILURE_SECONDS_FIRST
         self._failures[question] = (self.now + gap, gap)
+        self.core.planner.failed(question, self.now + gap, self.now)
         self._failures.move_to_end(question)
         if len(self._failures) > limits.FAILURES_MAX:
             self._failures.popitem(last=False)
@@ -340,59 +366,6 @@ class Scheduler:
 
 def _flight(ask: Ask) -> tuple[Address, Question, Transport, bool]:
     return ask.address, ask.question, ask.transport, ask.edns
-
-
-def payers(task: Task) -> list[tuple[Lookup, Task]]:
-    """Every lookup that waits for a task, directly or through others, with what it waits at."""
-    found: list[tuple[Lookup, Task]] = []
-    seen = {id(task)}
-    queue = [task]
-    while queue and len(seen) < limits.PAYERS_WALK_MAX:
-        here = queue.pop()
-        for waiter in here.waiters:
-            if isinstance(waiter, Lookup):
-                found.append((waiter, here))
-            elif id(waiter[0]) not in seen:
-                seen.add(id(waiter[0]))
-                queue.append(waiter[0])
-    return found
-
-
-def waits_above(task: Task, wanted: Task) -> bool:
-    """Whether ``wanted`` waits for ``task``, so that waiting for it would be a cycle."""
-    seen = {id(task)}
-    queue = [task]
-    while queue:
-        for waiter in queue.pop().waiters:
-            if isinstance(waiter, Lookup) or id(waiter[0]) in seen:
-                continue
-            if waiter[0] is wanted or len(seen) >= limits.PAYERS_WALK_MAX:
-                return True
-            seen.add(id(waiter[0]))
-            queue.append(waiter[0])
-    return False
-
-
-def books(task: Task) -> Books:
-    """What a task, all that it waited for and all that it still waits for have spent."""
-    by_ticket = dict(task.spent)
-    seen = {id(task)}
-    queue = list(task.children)
-    while queue and len(seen) < limits.PAYERS_WALK_MAX:
-        child = queue.pop()
-        if id(child) not in seen:
-            seen.add(id(child))
-            by_ticket.update(child.spent)
-            queue.extend(child.children)
-    spent = [by_ticket[ticket] for ticket in sorted(by_ticket)]
-    escapes = [t for t in spent if t.ask.label.verdict is not Verdict.DOMESTIC]
-    return Books(
-        exchanges=len(spent),
-        abroad=len(escapes),
-        reason=escapes[0].ask.label.reason if escapes else Reason.NONE,
-        needless=sum(t.needless for t in spent),
-        trail=[t.exchange() for t in spent],
-    )
 
 
 def _servfail(code: Ede, text: str) -> Result:

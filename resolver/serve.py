@@ -12,6 +12,8 @@ from typing import final
 from policy.border import Policy
 from resolver import limits
 from resolver.cache import Answer, AnswerKey, AnswerStore, build_answer
+from resolver.carried import Carried
+from resolver.carry import Punted
 from resolver.compose import Sections, addresses_in, compose
 from resolver.counters import Clock
 from resolver.listen import Listener, Miss
@@ -71,6 +73,7 @@ class Service:
         records: RecordQueue,
         tally: Tally,
         policy: Policy,
+        carried: Carried | None = None,
     ) -> None:
         self._listener = listener
         self._driver = driver
@@ -78,6 +81,7 @@ class Service:
         self._answers = answers
         self._records = records
         self._tally = tally
+        self._carried = carried
         self.set_policy(policy)
         self._pending: dict[AnswerKey, _Pending] = {}
         self._replies: list[tuple[int, Answer]] = []
@@ -99,17 +103,38 @@ class Service:
 
     def accept(self, now: float) -> None:
         """Take a batch of misses: join, start a lookup, or turn away."""
+        if self._carried is not None:
+            for punted in self._carried.take(self._policy, now):
+                self._go_on(punted, now)
         for miss in self._listener.take(limits.TURN_MISSES):
-            if (turned := self._turned(miss)) is not None:
-                self._turn_away(miss, turned, now)
-                continue
-            pending = self._pending.get(miss.key)
-            if pending is None:
-                self._start(miss, now)
-            elif len(pending.waiting) < limits.JOINERS_MAX:
-                pending.waiting.append((now, miss))
-            else:
-                self._turn_away(miss, Turned.OVERLOAD, now)
+            self._admit(miss, now)
+
+    def _admit(self, miss: Miss, now: float) -> None:
+        if (turned := self._turned(miss)) is not None:
+            self._turn_away(miss, turned, now)
+            return
+        pending = self._pending.get(miss.key)
+        if pending is None:
+            self._start(miss, now)
+        elif len(pending.waiting) < limits.JOINERS_MAX:
+            pending.waiting.append((now, miss))
+        else:
+            self._turn_away(miss, Turned.OVERLOAD, now)
+
+    def _go_on(self, punted: Punted, now: float) -> None:
+        """Native has given an exchange back: the lookups of those who wait begin with it. Without
+        anybody left it still stands in the books, as work without a client."""
+        punt = punted.punt
+        self._driver.punted(punt)
+        for miss in punted.misses:
+            # They have waited since the question was sent.
+            self._admit(miss, punt.sent)
+        if not punted.misses or self._stopping:
+
+            def done(result: Result, books: Books) -> None:
+                self.internal(punt.question, punt.tried.ask.label.purpose, result, books)
+
+            self._driver.lookup(punt.question, done)
 
     def flush(self) -> None:
         """Send this turn's replies in one call."""

@@ -6,6 +6,7 @@ closed set, so the number of series is bounded.
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from enum import Enum
 from typing import final
 
@@ -44,6 +45,13 @@ class Histogram:
         self.buckets[bisect_left(SECONDS_BOUNDS, seconds)] += 1
         self.total += seconds
 
+    def add(self, buckets: Sequence[int], seconds: float) -> None:
+        """Count lookups that were counted in buckets already."""
+        for at, count in enumerate(buckets):
+            if count:
+                self.buckets[at] += count
+        self.total += seconds
+
 
 @final
 class Tally:
@@ -57,11 +65,16 @@ class Tally:
         self.faults = 0
 
     def lookup(
-        self, transport: Transport, route: Route, destination: Destination, reason: Reason
+        self,
+        transport: Transport,
+        route: Route,
+        destination: Destination,
+        reason: Reason,
+        count: int = 1,
     ) -> None:
-        """One client (or one piece of internal work) got its answer."""
+        """A client (or so many, or one piece of internal work) got its answer."""
         key = (transport, route, destination)
-        self.lookups[key] = self.lookups.get(key, 0) + 1
+        self.lookups[key] = self.lookups.get(key, 0) + count
         if route is Route.ESCAPED:
             why = (reason, destination)
-            self.escaped[why] = self.escaped.get(why, 0) + 1
+            self.escaped[why] = self.escaped.get(why, 0) + count

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from resolver import limits
 from resolver.core import Core
 from resolver.model import Ask, Ede, Purpose, Question, Rcode, Result
+from resolver.names import Name
+from resolver.plan import Punt
 from resolver.wishes import (
     Arrived,
     Await,
@@ -34,7 +36,7 @@ class Task:
 
     __slots__ = (
         "_scheduler", "begun", "children", "depth", "inbox", "is_probe", "is_ready",
-        "over", "pending", "probed", "purpose", "question", "result", "results",
+        "over", "pending", "probed", "punt", "purpose", "question", "result", "results",
         "spent", "steps", "waiters", "wish",
     )  # fmt: skip
 
@@ -55,6 +57,7 @@ class Task:
         self.pending = 0
         self.results: list[Result | None] = []
         self.probed: Probed | None = None
+        self.punt: Punt | None = None
         self.begun = self.is_ready = self.is_probe = self.over = False
 
     @property
@@ -74,6 +77,14 @@ class Task:
     def probe(self, wish: Probe) -> None:
         """Have a held-down server probed; this resolution does not wait for it."""
         self._scheduler.probe(wish)
+
+    def take_punt(self, zone: Name, question: Question) -> Punt | None:
+        """The exchange that was made for this question before the task began, once."""
+        punt = self.punt
+        if punt is None or (punt.tried.zone, punt.question) != (zone, question):
+            return None
+        self.punt = None
+        return punt
 
     def news(self, now: float) -> News | None:
         """What there is to tell a task that waits for ``wish``; ``None``: it must wait on."""

@@ -24,6 +24,7 @@ class Kept:
 
     def __init__(self, blocking: bool) -> None:
         self.blocking = blocking
+        self.reads = True
         self.batches: list[list[Record]] = []
         self.threads: set[int] = set()
         self.closed = False

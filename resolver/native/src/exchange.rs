@@ -10,8 +10,8 @@
 //! Limitations: no choice of source address; ICMP errors other than "port unreachable" show as
 //! time-outs (see `Socket::upstream_udp`).
 
-mod matching;
-mod ports;
+pub(crate) mod matching;
+pub(crate) mod ports;
 mod tcp;
 mod udp;
 mod worker;
@@ -33,9 +33,9 @@ use worker::Worker;
 /// Longest time-out of an ask: a bound for what one ask can hold, far above every sensible wait.
 const TIMEOUT_MAX: Duration = Duration::from_secs(120);
 
-/// Share of the open files that the door may hold, in eighths. The listener's connections get
-/// two eighths; the rest is for files, control and exporter.
-const OPEN_FILES_EIGHTHS: usize = 5;
+/// Share of the open files that the door may hold, in eighths. The listener's connections and the
+/// upstream sockets of plans get two eighths each; the rest is for files, control and exporter.
+const OPEN_FILES_EIGHTHS: usize = 3;
 
 /// Sockets of the door, whatever the limit of open files: half of the ports from 1,024 up. Each
 /// socket under way or lingering holds a port of its own, and a random choice among those that

@@ -10,5 +10,6 @@ pub mod clock;
 pub mod counters;
 pub mod exchange;
 pub mod listen;
+pub mod plan;
 pub mod sys;
 pub mod wire;

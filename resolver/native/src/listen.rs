@@ -27,6 +27,7 @@ use std::time::Duration;
 use crate::cache::answers::AnswerCache;
 use crate::clock::Clock;
 use crate::counters::{Area, Counters};
+use crate::plan::Plans;
 use crate::sys::poll::Bell;
 use crate::sys::slab::Key;
 use crate::sys::socket::Socket;
@@ -34,8 +35,7 @@ use crate::sys::thread::{Queue, lock, spawn};
 use crate::wire::UDP_MIN;
 use crate::wire::compose::Answer;
 pub use access::Networks;
-use clients::Clients;
-pub use clients::{Miss, Origin};
+pub use clients::{Clients, Miss, Origin};
 pub use desk::VIEW;
 use send::{Sender, Sockets};
 
@@ -64,10 +64,19 @@ struct Shared {
     answers: Arc<AnswerCache>,
     access: access::Access,
     clients: Clients,
+    /// What Python has decided in advance, if anything.
+    plans: Option<Arc<Plans>>,
     /// Replies, framed, for the TCP thread, by connection.
     streams: Queue<(Key, Vec<u8>)>,
     stop: Bell,
     settings: Settings,
+}
+
+impl Shared {
+    /// Marks of a question and of its zone, for the tables of those that wait.
+    fn marks(&self, name: &[u8], qtype: u16, now: f64) -> (u64, u64) {
+        self.plans.as_ref().map_or((0, 0), |plans| plans.marks(VIEW, name, qtype, now))
+    }
 }
 
 /// Why an address cannot be listened on.
@@ -107,6 +116,7 @@ impl Listener {
         addresses: &[SocketAddr],
         networks: Networks,
         mut settings: Settings,
+        plans: Option<Arc<Plans>>,
     ) -> Result<Self, BindError> {
         settings.workers = settings.workers.max(1);
         settings.udp_payload_max = settings.udp_payload_max.clamp(UDP_MIN, UDP_PAYLOAD_MAX);
@@ -115,7 +125,8 @@ impl Listener {
             clock,
             answers,
             access: access::Access::new(networks),
-            clients: Clients::new(settings.misses_max)?,
+            clients: waiting(&settings, plans.as_deref())?,
+            plans,
             streams: Queue::new()?,
             stop: Bell::new()?,
             settings,
@@ -195,6 +206,16 @@ impl AsRawFd for Listener {
     fn as_raw_fd(&self) -> RawFd {
         self.shared.clients.as_raw_fd()
     }
+}
+
+/// The table of those who wait for Python, with the bounds that come with plans.
+fn waiting(settings: &Settings, plans: Option<&Plans>) -> io::Result<Clients> {
+    let mut bounds = clients::Bounds::of(settings.misses_max);
+    if let Some(plans) = plans {
+        bounds.per_client = bounds.per_client.min(plans.bounds.per_client);
+        bounds.per_zone = bounds.per_zone.min(plans.bounds.per_zone);
+    }
+    Clients::new(bounds, plans.map(|plans| Arc::clone(&plans.busy)))
 }
 
 type Bound = (Vec<SocketAddr>, Arc<Sockets>, Vec<Socket>);

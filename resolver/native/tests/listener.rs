@@ -35,7 +35,8 @@ fn rig(addresses: &[SocketAddr]) -> Rig {
     };
     let (clock_of, answers_of) = (Arc::clone(&clock), Arc::clone(&answers));
     let listener =
-        Listener::open(clock_of, answers_of, &counters, addresses, networks, settings).unwrap();
+        Listener::open(clock_of, answers_of, &counters, addresses, networks, settings, None)
+            .unwrap();
     Rig { listener, answers, clock }
 }
 
@@ -150,6 +151,7 @@ fn an_address_that_is_taken_is_named() {
             tcp_connections_max: 1,
             tcp_idle: WAIT,
         },
+        None,
     );
     let failed = second.err().unwrap();
     assert_eq!(failed.address, Some(address));

@@ -20,14 +20,15 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 #[pyclass(frozen, module = "resolver._native")]
 pub(crate) struct RecordCache {
-    inner: records::RecordCache,
+    pub(crate) inner: Arc<records::RecordCache>,
 }
 
 #[pymethods]
 impl RecordCache {
     #[new]
     fn new(bytes_max: usize, ttl_max: u32, ttl_negative_max: u32) -> Self {
-        Self { inner: records::RecordCache::new(bytes_max, ttl_max, ttl_negative_max) }
+        let inner = records::RecordCache::new(bytes_max, ttl_max, ttl_negative_max);
+        Self { inner: Arc::new(inner) }
     }
 
     fn get<'py>(

@@ -3,6 +3,7 @@
 mod caches;
 mod counters;
 mod net;
+mod plans;
 mod wire;
 
 use pyo3::exceptions::PyValueError;
@@ -15,6 +16,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
     caches::register(module)?;
     counters::register(module)?;
+    plans::register(module)?;
     net::register(module)
 }
 

@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use super::caches::{Answer, AnswerCache};
 use super::counters::{Clock, Counters};
 use super::plain_name;
+use super::plans::Plans;
 use super::wire::message_to_tuple;
 use crate::exchange::{self, Ask, Outcome};
 use crate::listen::{self, BindError, Miss, Networks, Origin, VIEW};
@@ -36,7 +37,7 @@ fn check_workers(workers: usize) -> PyResult<usize> {
 /// overflow.
 const SECONDS_MAX: f64 = 86_400.0;
 
-fn seconds(what: &str, value: f64) -> PyResult<Duration> {
+pub(super) fn seconds(what: &str, value: f64) -> PyResult<Duration> {
     if (0.0..=SECONDS_MAX).contains(&value) {
         Ok(Duration::from_secs_f64(value))
     } else {
@@ -66,13 +67,20 @@ fn ask_from_python(ask: AskTuple<'_>) -> PyResult<Ask> {
     })
 }
 
-fn address_from_octets(octets: &[u8]) -> PyResult<IpAddr> {
+pub(super) fn address_from_octets(octets: &[u8]) -> PyResult<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(octets) {
         Ok(IpAddr::from(v4))
     } else if let Ok(v6) = <[u8; 16]>::try_from(octets) {
         Ok(IpAddr::from(v6))
     } else {
         Err(PyValueError::new_err("an address has 4 or 16 octets"))
+    }
+}
+
+pub(super) fn address_to_octets(py: Python<'_>, address: IpAddr) -> Bound<'_, PyBytes> {
+    match address {
+        IpAddr::V4(v4) => PyBytes::new(py, &v4.octets()),
+        IpAddr::V6(v6) => PyBytes::new(py, &v6.octets()),
     }
 }
 
@@ -168,17 +176,18 @@ fn bind_error(failed: &BindError) -> PyErr {
     }
 }
 
-fn miss_to_tuple<'py>(py: Python<'py>, token: u64, miss: &Miss) -> PyResult<Bound<'py, PyTuple>> {
+pub(super) fn miss_to_tuple<'py>(
+    py: Python<'py>,
+    token: u64,
+    miss: &Miss,
+) -> PyResult<Bound<'py, PyTuple>> {
     let (name, rest) = miss.question.split_at(miss.question.len() - 4);
     let number = |at: usize| u16::from_be_bytes([rest[at], rest[at + 1]]);
     let transport = match miss.origin {
         Origin::Udp { .. } => 0,
         Origin::Tcp { .. } => 1,
     };
-    let address = match miss.origin.client().ip() {
-        IpAddr::V4(v4) => PyBytes::new(py, &v4.octets()),
-        IpAddr::V6(v6) => PyBytes::new(py, &v6.octets()),
-    };
+    let address = address_to_octets(py, miss.origin.client().ip());
     (
         token,
         PyBytes::new(py, &name.to_ascii_lowercase()),
@@ -198,6 +207,10 @@ fn miss_to_tuple<'py>(py: Python<'py>, token: u64, miss: &Miss) -> PyResult<Boun
 impl Listener {
     #[new]
     #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (
+        clock, answers, counters, addresses, allow, workers, misses_max, udp_payload_max,
+        tcp_connections_max, tcp_idle, plans=None
+    ))]
     fn new(
         py: Python<'_>,
         clock: &Clock,
@@ -210,6 +223,7 @@ impl Listener {
         udp_payload_max: usize,
         tcp_connections_max: usize,
         tcp_idle: f64,
+        plans: Option<&Plans>,
     ) -> PyResult<Self> {
         let settings = listen::Settings {
             workers: check_workers(workers)?,
@@ -223,9 +237,13 @@ impl Listener {
         let allow = networks(&allow)?;
         let (clock, answers) = (Arc::clone(&clock.inner), Arc::clone(&answers.inner));
         let counters = &counters.inner;
-        py.detach(|| listen::Listener::open(clock, answers, counters, &addresses, allow, settings))
-            .map(|inner| Self { inner })
-            .map_err(|failed| bind_error(&failed))
+        let plans = plans.map(|plans| Arc::clone(&plans.inner));
+        py.detach(|| {
+            let (addresses, answers) = (&addresses, answers);
+            listen::Listener::open(clock, answers, counters, addresses, allow, settings, plans)
+        })
+        .map(|inner| Self { inner })
+        .map_err(|failed| bind_error(&failed))
     }
 
     fn fileno(&self) -> RawFd {

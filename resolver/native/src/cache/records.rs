@@ -9,6 +9,7 @@
 //! hand of `sieve` comes by or something is put for its name.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::packed;
 use super::shards::Shards;
@@ -159,13 +160,15 @@ pub struct RecordCache {
     shards: Shards<Known>,
     ttl_max: u32,
     ttl_negative_max: u32,
+    /// Whether a DNAME was ever stored: they are rare, and looking for them is not cheap.
+    dnames: AtomicBool,
 }
 
 impl RecordCache {
     /// TTLs are in seconds.
     pub fn new(bytes_max: usize, ttl_max: u32, ttl_negative_max: u32) -> Self {
         let (hasher, shards) = (RandomState::new(), Shards::new(bytes_max));
-        Self { hasher, shards, ttl_max, ttl_negative_max }
+        Self { hasher, shards, ttl_max, ttl_negative_max, dnames: AtomicBool::new(false) }
     }
 
     /// The live fact for name and type.
@@ -177,11 +180,44 @@ impl RecordCache {
         Some(fact.found(now))
     }
 
+    /// Whether something is known that answers this question or is an alias on its way: the name
+    /// and type, the name's absence, a CNAME there, a DNAME above.
+    pub fn knows(&self, name: &[u8], rrtype: u16, now: f64) -> bool {
+        let (hash, micros_now) = (self.hasher.hash_one(name), micros(now));
+        let shard = self.shards.read(hash);
+        let tells = |fact: &Fact| {
+            let alias = fact.kind == Kind::Records && fact.rtype == rtype::CNAME;
+            (fact.is_about(rrtype) || alias) && fact.lives(micros_now)
+        };
+        if shard
+            .peek(hash, |known| *known.name == *name)
+            .is_some_and(|known| known.facts.iter().any(tells))
+        {
+            return true;
+        }
+        drop(shard);
+        self.dnames.load(Relaxed) && self.is_below_dname(name, now)
+    }
+
+    fn is_below_dname(&self, name: &[u8], now: f64) -> bool {
+        let mut at = 0;
+        while name[at] != 0 {
+            at += 1 + usize::from(name[at]);
+            if self.get(&name[at..], rtype::DNAME, now).is_some() {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Store records; whether they stand now. A negative answer for the name or type gives way
     /// whatever the rank: it is the name's existence that glue shows, too.
     pub fn put(&self, mut set: RRset, source: Source, now: f64) -> bool {
         let ttl = set.ttl.min(self.ttl_max).min(original_ttl(&set));
         set.ttl = ttl;
+        if set.rtype == rtype::DNAME {
+            self.dnames.store(true, Relaxed);
+        }
         let sets = std::slice::from_ref(&set);
         self.store(&set.name, Fact::new(Kind::Records, set.rtype, ttl, sets, &source, now))
     }

@@ -66,6 +66,10 @@ scalars! {
     Misses "misses",
     /// Queries answered SERVFAIL since too many waited.
     MissesShed "misses_shed",
+    /// Clients whose misses native took up by a plan.
+    Planned "planned",
+    /// Those of them that were given to Python in the end.
+    PlannedPunted "planned_punted",
     RepliesSent "replies_sent",
     RepliesFailed "replies_failed",
     TcpClients "tcp_clients",

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use crate::plan::busy::Busy;
+use crate::plan::lines::Lines;
 use crate::sys::batch::Local;
 use crate::sys::poll::Bell;
 use crate::sys::slab::{Key, Slab};
@@ -56,10 +58,14 @@ pub struct Miss {
     pub client: Client,
     /// The question section as it came.
     pub question: Box<[u8]>,
+    /// What stands for the question in the filter of those that Python has; 0: not counted.
+    pub mark: u64,
+    /// What stands for the deepest zone known; 0: none.
+    pub zone: u64,
 }
 
 impl Miss {
-    fn repeats(&self, other: &Self) -> bool {
+    pub fn repeats(&self, other: &Self) -> bool {
         self.origin.asker() == other.origin.asker()
             && self.client.id == other.client.id
             && self.question == other.question
@@ -80,6 +86,9 @@ struct Table {
     order: VecDeque<Key>,
     /// By hash of asker, ID and question. On a collision the later one is found.
     same: HashMap<u64, Key>,
+    by_client: Lines<IpAddr>,
+    by_zone: Lines<u64>,
+    busy: Option<Arc<Busy>>,
 }
 
 impl Table {
@@ -88,7 +97,51 @@ impl Table {
         if self.same.get(&kept.hash) == Some(&key) {
             self.same.remove(&kept.hash);
         }
+        let Miss { origin, mark, zone, .. } = &kept.miss;
+        self.by_client.leave(origin.client().ip());
+        if *zone != 0 {
+            self.by_zone.leave(*zone);
+        }
+        if let Some(busy) = self.busy.as_ref().filter(|_| *mark != 0) {
+            busy.leave(*mark);
+        }
         Some(kept.miss)
+    }
+
+    fn insert(&mut self, miss: Miss, hash: u64) -> Key {
+        let (client, zone, mark) = (miss.origin.client().ip(), miss.zone, miss.mark);
+        let key = self.waiting.insert(Kept { miss, hash });
+        let waiting = &self.waiting;
+        let lives = |key| waiting.get(key).is_some();
+        self.by_client.enter(client, key, lives);
+        if zone != 0 {
+            self.by_zone.enter(zone, key, lives);
+        }
+        if let Some(busy) = self.busy.as_ref().filter(|_| mark != 0) {
+            busy.enter(mark);
+        }
+        self.same.insert(hash, key);
+        self.order.push_back(key);
+        key
+    }
+
+    /// Take out who must give way to a miss that comes, if anyone.
+    fn make_way(&mut self, miss: &Miss, bounds: &Bounds) -> Option<Miss> {
+        let client = miss.origin.client().ip();
+        let waiting = &self.waiting;
+        let lives = |key| waiting.get(key).is_some();
+        let key = if self.by_client.count(client) >= bounds.per_client {
+            self.by_client.oldest(client, lives)
+        } else if miss.zone != 0 && self.by_zone.count(miss.zone) >= bounds.per_zone {
+            self.by_zone.oldest(miss.zone, lives)
+        } else {
+            None
+        };
+        match key {
+            Some(key) => self.remove(key),
+            None if self.waiting.len() >= bounds.misses_max => self.shed_oldest(),
+            None => None,
+        }
     }
 
     fn shed_oldest(&mut self) -> Option<Miss> {
@@ -114,6 +167,8 @@ impl Table {
 #[derive(Debug, Default)]
 pub struct Added {
     pub kept: usize,
+    /// Of [`Clients::hold`]: those kept, with their tokens.
+    pub tokens: Vec<(Key, Miss)>,
     /// To be answered SERVFAIL now.
     pub shed: Vec<Miss>,
     /// Repetitions of queries that wait already: they get no reply of their own.
@@ -125,21 +180,52 @@ pub struct Clients {
     table: Mutex<Table>,
     bell: Bell,
     hasher: RandomState,
-    misses_max: usize,
+    bounds: Bounds,
+}
+
+/// How many may wait: over all, from one address, for names of one zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub misses_max: usize,
+    pub per_client: usize,
+    pub per_zone: usize,
+}
+
+impl Bounds {
+    /// No bounds but that over all.
+    pub fn of(misses_max: usize) -> Self {
+        Self { misses_max, per_client: misses_max, per_zone: misses_max }
+    }
 }
 
 impl Clients {
-    pub fn new(misses_max: usize) -> io::Result<Self> {
+    /// `busy` is told which questions wait here.
+    pub fn new(bounds: Bounds, busy: Option<Arc<Busy>>) -> io::Result<Self> {
+        let Bounds { misses_max, per_client, per_zone } = bounds;
+        let bounds = Bounds {
+            misses_max: misses_max.max(1),
+            per_client: per_client.max(1),
+            per_zone: per_zone.max(1),
+        };
         Ok(Self {
-            table: Mutex::default(),
+            table: Mutex::new(Table { busy, ..Table::default() }),
             bell: Bell::new()?,
             hasher: RandomState::new(),
-            misses_max: misses_max.max(1),
+            bounds,
         })
     }
 
-    /// Let a batch wait.
+    /// Let a batch wait until Python takes it.
     pub fn add(&self, misses: impl IntoIterator<Item = Miss>) -> Added {
+        self.keep(misses, false)
+    }
+
+    /// Let a batch wait that Python is told of in another way: it has tokens at once.
+    pub fn hold(&self, misses: impl IntoIterator<Item = Miss>) -> Added {
+        self.keep(misses, true)
+    }
+
+    fn keep(&self, misses: impl IntoIterator<Item = Miss>, taken: bool) -> Added {
         let mut added = Added::default();
         let mut table = lock(&self.table);
         let was_empty = table.untaken.is_empty();
@@ -151,13 +237,13 @@ impl Clients {
                 added.repeated.push(miss);
                 continue;
             }
-            if table.waiting.len() >= self.misses_max {
-                added.shed.extend(table.shed_oldest());
+            added.shed.extend(table.make_way(&miss, &self.bounds));
+            let told = taken.then(|| miss.clone());
+            let key = table.insert(miss, hash);
+            match told {
+                Some(miss) => added.tokens.push((key, miss)),
+                None => table.untaken.push_back(key),
             }
-            let key = table.waiting.insert(Kept { miss, hash });
-            table.same.insert(hash, key);
-            table.order.push_back(key);
-            table.untaken.push_back(key);
             added.kept += 1;
         }
         table.sweep();
@@ -213,12 +299,14 @@ mod tests {
             origin: Origin::Udp { worker: 0, socket: 0, client, local: None },
             client: Client { id, flags: 0, edns: None },
             question: Box::from(&b"\0\0\x01\0\x01"[..]),
+            mark: 0,
+            zone: 0,
         }
     }
 
     #[test]
     fn the_oldest_is_shed_whether_taken_or_not() {
-        let clients = Clients::new(2).unwrap();
+        let clients = Clients::new(Bounds::of(2), None).unwrap();
         clients.add([miss(1, 1), miss(2, 2)]);
         let first = clients.take(1)[0].0;
         let added = clients.add([miss(3, 3), miss(4, 4)]);
@@ -231,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_repeated_query_waits_once_until_it_is_answered() {
-        let clients = Clients::new(10).unwrap();
+        let clients = Clients::new(Bounds::of(10), None).unwrap();
         let added = clients.add([miss(1, 1), miss(1, 1), miss(1, 2), miss(2, 1)]);
         assert_eq!((added.kept, added.repeated.len()), (3, 1));
         for (token, _) in clients.take(10) {
@@ -242,8 +330,22 @@ mod tests {
     }
 
     #[test]
+    fn one_client_or_zone_at_its_bound_pushes_out_its_own_only() {
+        let bounds = Bounds { misses_max: 100, per_client: 50, per_zone: 2 };
+        let clients = Clients::new(bounds, None).unwrap();
+        let of = |id: u16, zone: u64| Miss { zone, ..miss(id, id) };
+        clients.add([of(1, 7), of(2, 8), of(3, 7)]);
+        let shed: Vec<u16> = clients.add([of(4, 7)]).shed.iter().map(|m| m.client.id).collect();
+        assert_eq!(shed, [1]);
+        let added = clients.add((10..80).map(|id| of(id, 0)));
+        // Of 73 that wait, all of one address, the oldest 23 have left.
+        assert_eq!(added.shed.len(), 23);
+        assert_eq!(added.shed[0].client.id, 2);
+    }
+
+    #[test]
     fn the_table_does_not_grow_with_what_has_left() {
-        let clients = Clients::new(10).unwrap();
+        let clients = Clients::new(Bounds::of(10), None).unwrap();
         for round in 0..20_000 {
             clients.add([miss(round as u16 | 1, round as u16)]);
             let tokens = clients.take(1);

@@ -8,6 +8,7 @@ use super::Shared;
 use super::access::Held;
 use crate::cache::answers::Key;
 use crate::counters::{Area, Scalar};
+use crate::wire::name::NameBuf;
 use crate::wire::query::{self, Client, Parsed, Query};
 use crate::wire::{CLASS_IN, MESSAGE_MAX, compose, rcode};
 
@@ -49,6 +50,9 @@ pub enum Decision<'a> {
     Miss {
         client: Client,
         question: &'a [u8],
+        /// In lower case.
+        name: NameBuf,
+        qtype: u16,
     },
 }
 
@@ -57,8 +61,8 @@ pub struct Desk {
     shared: Arc<Shared>,
     pub books: Area,
     networks: Held,
-    now: f64,
-    started: Instant,
+    pub now: f64,
+    pub started: Instant,
     /// Hits of this batch, whose time is not told yet.
     untold: u64,
 }
@@ -147,7 +151,8 @@ impl Desk {
             return Decision::Reply(hit.length);
         }
         if client.rd() {
-            return Decision::Miss { client: *client, question };
+            let (name, qtype) = (query.name, query.qtype);
+            return Decision::Miss { client: *client, question, name, qtype };
         }
         // RD=0 never causes work: nobody may have the cache filled for him that way.
         let ede = [NOT_AUTHORITATIVE];
@@ -189,7 +194,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::counters::Counters;
     use crate::listen::access::Access;
-    use crate::listen::clients::Clients;
+    use crate::listen::clients::{Bounds, Clients};
     use crate::listen::{Networks, Settings};
     use crate::sys::{poll::Bell, thread::Queue};
     use crate::wire::query::ClientEdns;
@@ -215,9 +220,10 @@ mod tests {
             clock: Arc::new(Clock::new(None)),
             answers,
             access: Access::new(Networks::parse(&["127.0.0.0/8"]).unwrap()),
-            clients: Clients::new(1).unwrap(),
+            clients: Clients::new(Bounds::of(1), None).unwrap(),
             streams: Queue::new().unwrap(),
             stop: Bell::new().unwrap(),
+            plans: None,
             settings,
         };
         let books = Counters::new(None, 1).unwrap().area().unwrap();

@@ -332,11 +332,16 @@ impl Worker {
                     connection.ended = true;
                     at = connection.arrived.len();
                 }
-                Decision::Miss { client, question } => misses.push(Miss {
-                    origin: Origin::Tcp { connection: key, client: connection.client },
-                    client,
-                    question: question.into(),
-                }),
+                Decision::Miss { client, question, name, qtype } => {
+                    let (mark, zone) = self.shared.marks(&name, qtype, self.desk.now);
+                    misses.push(Miss {
+                        origin: Origin::Tcp { connection: key, client: connection.client },
+                        client,
+                        question: question.into(),
+                        mark,
+                        zone,
+                    });
+                }
             }
         }
         connection.arrived.drain(..at);

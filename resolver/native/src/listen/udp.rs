@@ -3,14 +3,17 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Shared;
 use super::clients::{Miss, Origin};
 use super::desk::{Decision, Desk, Transport};
 use super::send::{Sender, send_counted};
 use crate::counters::{Area, Scalar};
+use crate::plan::carrier::Carrier;
 use crate::sys::batch::{BATCH, Inbound, Outbound};
 use crate::sys::poll::{Poll, READ};
+use crate::sys::raise_open_files;
 
 /// Key of the bell that says stop; sockets have their index.
 const STOP: u64 = u64::MAX;
@@ -29,7 +32,18 @@ pub struct Worker {
     /// The kernel's count of drops by socket, as last told.
     drops: Vec<u32>,
     misses: Vec<Miss>,
+    carrier: Option<Carrier>,
 }
+
+/// Share of the open files that upstream sockets of plans may hold, in eighths (the door has the
+/// rest of the account).
+const OPEN_FILES_EIGHTHS: usize = 2;
+
+/// Upstream sockets of plans: a quarter of the ports from 1,024 up; the door holds at most half.
+const SOCKETS_MAX: usize = (65_536 - 1024) / 4;
+
+/// Keys from here on are the carrier's: a slab's keys have a generation above their index.
+const CARRIED: u64 = 1 << 32;
 
 impl Worker {
     pub fn new(
@@ -52,6 +66,11 @@ impl Worker {
             outbound: Outbound::new(shared.settings.udp_payload_max),
             drops: vec![0; sockets.len()],
             misses: Vec::with_capacity(BATCH),
+            carrier: shared.plans.as_ref().map(|plans| {
+                let files = raise_open_files() / 8 * OPEN_FILES_EIGHTHS;
+                let sockets_max = files.min(SOCKETS_MAX) / shared.settings.workers;
+                Carrier::new(Arc::clone(plans), Arc::clone(&shared.clock), sockets_max.max(1))
+            }),
             sender,
             shared,
         })
@@ -61,14 +80,37 @@ impl Worker {
     pub fn run(mut self) {
         let mut events = Vec::new();
         loop {
-            self.poll.wait(None, &mut events).expect("epoll works");
+            let sleep = self.carrier.as_mut().and_then(|carrier| carrier.sleep(Instant::now()));
+            self.poll.wait(sleep, &mut events).expect("epoll works");
             for event in &events {
                 if event.key == STOP {
                     return;
                 }
-                self.serve(event.key as usize);
+                match &mut self.carrier {
+                    Some(carrier) if event.key >= CARRIED => {
+                        carrier.ready(event.key, &self.poll, &self.desk.books);
+                    }
+                    _ => self.serve(event.key as usize),
+                }
             }
+            self.end_turn();
         }
+    }
+
+    /// What the carrier has to say to clients and to Python.
+    fn end_turn(&mut self) {
+        let Some(carrier) = &mut self.carrier else { return };
+        let now = Instant::now();
+        carrier.expire(now);
+        carrier.publish(now, &self.shared.clients, &self.desk.books);
+        if !carrier.replies.is_empty() {
+            let now = self.shared.clock.now();
+            self.sender.send(&self.desk.books, &mut carrier.replies, |miss, answer, limit, out| {
+                answer.write(&miss.client, &miss.question, now, limit, out)
+            });
+            carrier.replies.clear();
+        }
+        self.sender.shed(&self.desk.books, std::mem::take(&mut carrier.shed));
     }
 
     fn serve(&mut self, socket: usize) {
@@ -106,11 +148,23 @@ impl Worker {
             Decision::Reply(octets) | Decision::Refused(octets) => {
                 self.outbound.push(octets, client, local);
             }
-            Decision::Miss { client: asked, question } => self.misses.push(Miss {
-                origin: Origin::Udp { worker: self.number, socket, client, local },
-                client: asked,
-                question: question.into(),
-            }),
+            Decision::Miss { client: asked, question, name, qtype } => {
+                let miss = Miss {
+                    origin: Origin::Udp { worker: self.number, socket, client, local },
+                    client: asked,
+                    question: question.into(),
+                    mark: 0,
+                    zone: 0,
+                };
+                let (desk, poll) = (&self.desk, &self.poll);
+                let left = match &mut self.carrier {
+                    Some(carrier) => {
+                        carrier.offer(miss, &name, qtype, desk.started, desk.now, poll, &desk.books)
+                    }
+                    None => Some(miss),
+                };
+                self.misses.extend(left);
+            }
         }
     }
 

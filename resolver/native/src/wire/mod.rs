@@ -27,8 +27,10 @@ pub const CLASS_IN: u16 = 1;
 /// Record types that the packet path must know by name.
 pub mod rtype {
     pub const A: u16 = 1;
+    pub const CNAME: u16 = 5;
     pub const SOA: u16 = 6;
     pub const AAAA: u16 = 28;
+    pub const DNAME: u16 = 39;
     pub const OPT: u16 = 41;
     pub const RRSIG: u16 = 46;
 }

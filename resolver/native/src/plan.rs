@@ -1,0 +1,360 @@
+//! Plans: what Python has decided about a zone cut, for native to repeat.
+//!
+//! Python publishes for a cut whom it would ask now and how; the listener's threads carry that out
+//! for misses below the cut (`carrier`), answer what is plain (`plain`), tell Python what was done
+//! (`report`) and give everything else back to it with the exchange that was spent. A cut that
+//! Python knows and that has no plan stands here too, as a barrier: no plan further up speaks for
+//! the names below it.
+//!
+//! RFC 9156 (with minimisation a plan speaks for names one label below its zone), RFC 9520 (failed
+//! questions are left to Python, which remembers them).
+//!
+//! Limitations: clients over UDP only; equal questions that reach two threads at once are asked
+//! twice.
+
+pub mod busy;
+pub mod carrier;
+pub mod lines;
+pub mod plain;
+pub mod report;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use hashbrown::HashTable;
+
+use crate::cache::answers::AnswerCache;
+use crate::cache::records::RecordCache;
+use crate::wire::micros;
+use crate::wire::name::is_subdomain;
+use busy::Busy;
+use report::Reports;
+
+/// Tables side by side, so that the threads of one machine seldom meet.
+const SHARDS: usize = 64;
+
+/// Types whose questions are Python's: DS is asked of the parent, NS teaches the cut, CNAME and
+/// DNAME are aliases, ANY and RRSIG are never answered from records.
+const LEFT_TO_PYTHON: [u16; 6] = [2, 5, 39, 43, 46, 255];
+
+/// A server of a plan.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub address: IpAddr,
+    /// Slot of the counters for an exchange with it.
+    pub slot: u32,
+    /// How long its reply is waited for.
+    pub wait: Duration,
+    pub edns: bool,
+    /// Order among the servers, least first.
+    pub score: f32,
+}
+
+/// A decision about a cut.
+#[derive(Debug)]
+pub struct Plan {
+    /// Python's number for it.
+    pub id: u64,
+    pub view: u32,
+    pub zone: Box<[u8]>,
+    /// Names of any depth; else those of the zone's apex and one label below.
+    pub any_depth: bool,
+    pub randomise_case: bool,
+    /// Destination of an answer without addresses.
+    pub destination: u8,
+    /// Never empty.
+    pub servers: Box<[Server]>,
+    /// Microseconds of the clock.
+    pub expires: i64,
+}
+
+/// A cut with its plan, or a barrier.
+struct Cut {
+    view: u32,
+    zone: Box<[u8]>,
+    expires: i64,
+    plan: Option<Arc<Plan>>,
+}
+
+/// Bounds of what is under way; for each thread where no other thing is said.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Planned misses, over all.
+    pub flights_max: usize,
+    pub per_zone: usize,
+    pub per_client: usize,
+    pub joiners_max: usize,
+    /// Facts of finished lookups that wait for Python, over all threads.
+    pub backlog_max: usize,
+    /// Addresses whose side is remembered.
+    pub sides_max: usize,
+    /// Longest life of records and of negative answers, seconds.
+    pub ttl_max: u32,
+    pub ttl_negative_max: u32,
+    /// One choice of so many is at random.
+    pub explore_one_in: u32,
+    /// Port of the servers.
+    pub port: u16,
+    /// How long a socket outlives its exchange.
+    pub linger: Duration,
+}
+
+/// Side of an address: domestic, not domestic, or of no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Domestic,
+    Foreign,
+    Nowhere,
+}
+
+/// What is to be done with a miss.
+pub enum Found {
+    Carry(Arc<Plan>),
+    /// It is Python's; with a mark of the deepest cut known, 0 when none is.
+    Leave(u64),
+}
+
+/// All plans, and what the threads that carry them out share.
+pub struct Plans {
+    pub answers: Arc<AnswerCache>,
+    pub records: Arc<RecordCache>,
+    pub reports: Reports,
+    pub busy: Arc<Busy>,
+    pub bounds: Bounds,
+    /// Planned misses under way, over all threads.
+    pub under_way: AtomicUsize,
+    hasher: RandomState,
+    shards: Box<[RwLock<HashTable<Cut>>]>,
+    failed: RwLock<HashMap<u64, i64>>,
+    sides: RwLock<HashMap<IpAddr, Side>>,
+    generation: AtomicU64,
+    on: AtomicBool,
+}
+
+impl Plans {
+    pub fn new(
+        answers: Arc<AnswerCache>,
+        records: Arc<RecordCache>,
+        bounds: Bounds,
+        seconds_bounds: Vec<f64>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            answers,
+            records,
+            reports: Reports::new(seconds_bounds, bounds.backlog_max)?,
+            busy: Arc::default(),
+            bounds,
+            under_way: AtomicUsize::new(0),
+            hasher: RandomState::new(),
+            shards: std::iter::repeat_with(RwLock::default).take(SHARDS).collect(),
+            failed: RwLock::default(),
+            sides: RwLock::default(),
+            generation: AtomicU64::new(0),
+            on: AtomicBool::new(true),
+        })
+    }
+
+    /// Put a plan in force, in the place of what stood for its cut.
+    pub fn publish(&self, plan: Plan) {
+        let (view, zone, expires) = (plan.view, plan.zone.clone(), plan.expires);
+        self.put(Cut { view, zone, expires, plan: Some(Arc::new(plan)) });
+    }
+
+    /// A cut without a plan: names below it are Python's until `expires`.
+    pub fn bar(&self, view: u32, zone: &[u8], expires: f64) {
+        let expires = micros(expires);
+        self.put(Cut { view, zone: Box::from(zone), expires, plan: None });
+    }
+
+    fn put(&self, cut: Cut) {
+        let hash = self.hash(cut.view, &cut.zone);
+        let mut shard = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
+        match shard.find_mut(hash, |known| known.is(cut.view, &cut.zone)) {
+            Some(known) => *known = cut,
+            None => {
+                shard.insert_unique(hash, cut, |known| self.hash(known.view, &known.zone));
+            }
+        }
+    }
+
+    /// Forget a cut, or all cuts at and below a name.
+    pub fn forget(&self, zone: &[u8], subtree: bool) {
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            if subtree {
+                shard.retain(|cut| !is_subdomain(&cut.zone, zone));
+            } else {
+                shard.retain(|cut| *cut.zone != *zone);
+            }
+        }
+    }
+
+    /// Forget one cut of one view.
+    pub fn withdraw(&self, view: u32, zone: &[u8]) {
+        let hash = self.hash(view, zone);
+        let mut shard = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(entry) = shard.find_entry(hash, |known| known.is(view, zone)) {
+            entry.remove();
+        }
+    }
+
+    /// A new policy: sides and plans of the old one are void. Barriers stay, being facts.
+    pub fn set_generation(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Release);
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            for cut in shard.iter_mut() {
+                cut.plan = None;
+            }
+        }
+        self.sides.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Carry out no plan from now on.
+    pub fn stop(&self) {
+        self.on.store(false, Ordering::Release);
+    }
+
+    /// Number of cuts with a plan, and of all.
+    pub fn count(&self) -> (usize, usize) {
+        let mut counts = (0, 0);
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            counts.0 += shard.iter().filter(|cut| cut.plan.is_some()).count();
+            counts.1 += shard.len();
+        }
+        counts
+    }
+
+    /// A number for a question, for tables of those under way.
+    pub fn mark(&self, name: &[u8], rrtype: u16) -> u64 {
+        self.hasher.hash_one((name, rrtype)) | 1
+    }
+
+    /// The deepest cut known at or above `name`, and whether a plan speaks for the question.
+    /// `name` is plain and in lower case.
+    pub fn find(&self, view: u32, name: &[u8], rrtype: u16, now: f64) -> Found {
+        let now = micros(now);
+        let (mut at, mut depth) = (0, 0);
+        while name[at] != 0 {
+            let zone = &name[at..];
+            let hash = self.hash(view, zone);
+            let shard = self.shard(hash).read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(cut) = shard.find(hash, |known| known.is(view, zone))
+                && cut.expires > now
+            {
+                return match &cut.plan {
+                    Some(plan)
+                        if (plan.any_depth || depth <= 1)
+                            && !LEFT_TO_PYTHON.contains(&rrtype)
+                            && self.on.load(Ordering::Acquire) =>
+                    {
+                        Found::Carry(Arc::clone(plan))
+                    }
+                    _ => Found::Leave(hash | 1),
+                };
+            }
+            at += 1 + usize::from(name[at]);
+            depth += 1;
+        }
+        Found::Leave(0)
+    }
+
+    /// Marks of a question and of the deepest cut known above it (0: none).
+    pub fn marks(&self, view: u32, name: &[u8], rrtype: u16, now: f64) -> (u64, u64) {
+        let zone = match self.find(view, name, rrtype, now) {
+            Found::Carry(plan) => self.zone_mark(&plan),
+            Found::Leave(zone) => zone,
+        };
+        (self.mark(name, rrtype), zone)
+    }
+
+    /// A mark for a zone, for counting what is under way in it.
+    pub fn zone_mark(&self, plan: &Plan) -> u64 {
+        self.hash(plan.view, &plan.zone) | 1
+    }
+
+    /// Leave a question to Python until a time: it has failed, and Python remembers how.
+    pub fn fail(&self, name: &[u8], rrtype: u16, until: f64, now: f64) {
+        let (until, now) = (micros(until), micros(now));
+        let mut failed = self.failed.write().unwrap_or_else(PoisonError::into_inner);
+        if failed.len() >= self.bounds.sides_max {
+            failed.retain(|_, until| *until > now);
+        }
+        if failed.len() < self.bounds.sides_max {
+            failed.insert(self.mark(name, rrtype), until);
+        }
+    }
+
+    /// Forget which questions have failed.
+    pub fn forgive(&self) {
+        self.failed.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Whether a question has failed a moment ago.
+    pub fn has_failed(&self, mark: u64, now: f64) -> bool {
+        let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
+        !failed.is_empty() && failed.get(&mark).is_some_and(|until| *until > micros(now))
+    }
+
+    /// Remember where addresses stand. Past the bound all are forgotten: being told again is
+    /// cheap.
+    pub fn locate(&self, sides: impl IntoIterator<Item = (IpAddr, Side)>) {
+        let mut known = self.sides.write().unwrap_or_else(PoisonError::into_inner);
+        for (address, side) in sides {
+            if known.len() >= self.bounds.sides_max {
+                known.clear();
+            }
+            known.insert(address, side);
+        }
+    }
+
+    /// Destination of an answer with these addresses (numbers of the contract); `without` when
+    /// none of them has a place, `None` when one of them is not known.
+    pub fn destination(
+        &self,
+        addresses: impl IntoIterator<Item = IpAddr>,
+        without: u8,
+    ) -> Option<u8> {
+        const DOMESTIC: u8 = 0;
+        const FOREIGN: u8 = 1;
+        const MIXED: u8 = 2;
+        let sides = self.sides.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = None;
+        for address in addresses {
+            let side = match sides.get(&address)? {
+                Side::Domestic => DOMESTIC,
+                Side::Foreign => FOREIGN,
+                Side::Nowhere => continue,
+            };
+            found = match found {
+                Some(known) if known != side => Some(MIXED),
+                _ => Some(side),
+            };
+        }
+        Some(found.unwrap_or(without))
+    }
+
+    fn hash(&self, view: u32, zone: &[u8]) -> u64 {
+        self.hasher.hash_one((view, zone))
+    }
+
+    fn shard(&self, hash: u64) -> &RwLock<HashTable<Cut>> {
+        &self.shards[(hash >> 40) as usize % SHARDS]
+    }
+}
+
+impl Cut {
+    fn is(&self, view: u32, zone: &[u8]) -> bool {
+        self.view == view && *self.zone == *zone
+    }
+}

@@ -1,0 +1,635 @@
+//! Carries out plans in a listener's thread: one exchange for each miss, on that thread's epoll.
+//!
+//! Sockets, ports, IDs, letter case and matching are those of the door (RFC 5452, RFC 7766 section
+//! 5 is Python's); so is what is counted, and where. An exchange that does not end in a plain reply
+//! within its wait is punted: Python hears of it as if it had made it.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::lines::Lines;
+use super::plain::{self, End, Plain};
+use super::report::{Client, Lookup, News, Punt, PuntResult, Unlocated};
+use super::{Found, Plan, Plans};
+use crate::cache::answers::Key as AnswerKey;
+use crate::clock::Clock;
+use crate::counters::{Area, Field, Scalar};
+use crate::exchange::matching::{Match, judge};
+use crate::exchange::{Failure, ports};
+use crate::listen::{Clients, Miss, Origin, VIEW};
+use crate::sys::poll::{EDGE, Poll, READ};
+use crate::sys::random::Random;
+use crate::sys::slab::{Key, Slab};
+use crate::sys::socket::{Socket, would_block};
+use crate::sys::timers::Timers;
+use crate::wire::CLASS_IN;
+use crate::wire::ask;
+use crate::wire::compose::Answer;
+
+/// Datagrams read from one socket in one go; one is expected.
+const READS_MAX: usize = 16;
+
+/// Octets of a reply over UDP that we can have asked for, and some: what is longer is cut, cannot
+/// be read, and goes to Python.
+const REPLY_OCTETS: usize = 4096;
+
+/// Sockets that linger after a reply. One question has one reply, so what comes later is rare; a
+/// socket that has been silent for its wait lingers its full time.
+const LINGERING_MAX: usize = 1024;
+
+/// A socket of one exchange, under way or lingering.
+struct Flight {
+    socket: Socket,
+    slot: u32,
+    waiting: Option<Waiting>,
+}
+
+/// An exchange under way, and who waits for it.
+struct Waiting {
+    plan: Arc<Plan>,
+    server: usize,
+    zone: u64,
+    mark: u64,
+    name: Box<[u8]>,
+    rtype: u16,
+    query: Box<[u8]>,
+    sent: Instant,
+    waiters: Vec<(Instant, Miss)>,
+}
+
+/// Those who wait for an answer, with it.
+pub type Replies = Vec<(Miss, Arc<Answer>)>;
+
+/// What one thread carries.
+pub struct Carrier {
+    plans: Arc<Plans>,
+    clock: Arc<Clock>,
+    random: Random,
+    dice: u32,
+    flights: Slab<Flight>,
+    under_way: usize,
+    sockets_max: usize,
+    /// Under way by question.
+    same: HashMap<u64, Key>,
+    order: Lines<()>,
+    zones: Lines<u64>,
+    clients: Lines<IpAddr>,
+    timers: Timers<Key>,
+    /// Sockets whose exchange has ended with a reply, and without, oldest first.
+    replied: VecDeque<(Instant, Key)>,
+    silent: VecDeque<(Instant, Key)>,
+    news: News,
+    scratch: Box<[u8]>,
+    /// Answers to be sent at the end of the turn, and clients to be told of an overload.
+    pub replies: Replies,
+    pub shed: Vec<Miss>,
+}
+
+impl Carrier {
+    /// `sockets_max`: bound of this thread's upstream sockets.
+    pub fn new(plans: Arc<Plans>, clock: Arc<Clock>, sockets_max: usize) -> Self {
+        let mut random = Random::default();
+        let dice = u32::from(random.u16()) << 16 | u32::from(random.u16()) | 1;
+        Self {
+            plans,
+            clock,
+            random,
+            dice,
+            flights: Slab::default(),
+            under_way: 0,
+            sockets_max,
+            same: HashMap::new(),
+            order: Lines::default(),
+            zones: Lines::default(),
+            clients: Lines::default(),
+            timers: Timers::default(),
+            replied: VecDeque::new(),
+            silent: VecDeque::new(),
+            news: News::default(),
+            scratch: vec![0; REPLY_OCTETS].into_boxed_slice(),
+            replies: Vec::new(),
+            shed: Vec::new(),
+        }
+    }
+
+    /// Take a miss, or give it back when it is Python's, with marks for the tables of those that
+    /// wait. `name` is the question's, in lower case; `arrived` when it came.
+    #[allow(clippy::too_many_arguments)]
+    pub fn offer(
+        &mut self,
+        mut miss: Miss,
+        name: &[u8],
+        rtype: u16,
+        arrived: Instant,
+        now: f64,
+        poll: &Poll,
+        books: &Area,
+    ) -> Option<Miss> {
+        let mark = self.plans.mark(name, rtype);
+        if let Some(key) = self.same.get(&mark).copied()
+            && self.flights.get(key).is_some_and(|flight| flight.asks(name, rtype))
+        {
+            self.join(key, miss, arrived, books);
+            return None;
+        }
+        miss.mark = mark;
+        let plan = match self.plans.find(VIEW, name, rtype, now) {
+            Found::Carry(plan) => plan,
+            Found::Leave(zone) => {
+                miss.zone = zone;
+                return Some(miss);
+            }
+        };
+        miss.zone = self.plans.zone_mark(&plan);
+        if self.plans.busy.has(mark)
+            || self.plans.has_failed(mark, now)
+            || self.plans.records.knows(name, rtype, now)
+            || self.plans.reports.is_full()
+            || !self.make_room()
+        {
+            return Some(miss);
+        }
+        self.begin(plan, miss, name, rtype, arrived, poll, books);
+        None
+    }
+
+    fn join(&mut self, key: Key, miss: Miss, arrived: Instant, books: &Area) {
+        let joiners_max = self.plans.bounds.joiners_max;
+        let client = miss.origin.client().ip();
+        let Some(waiting) = self.flights.get_mut(key).and_then(|flight| flight.waiting.as_mut())
+        else {
+            return;
+        };
+        if waiting.waiters.iter().any(|(_, known)| known.repeats(&miss)) {
+            return;
+        }
+        if waiting.waiters.len() >= joiners_max {
+            self.shed.push(miss);
+            return;
+        }
+        books.count(Scalar::Planned, 1);
+        waiting.waiters.push((arrived, miss));
+        self.enter_client(client, key);
+    }
+
+    fn enter_client(&mut self, client: IpAddr, key: Key) {
+        let flights = &self.flights;
+        let lives = |key| flights.get(key).is_some_and(Flight::waits);
+        self.clients.enter(client, key, lives);
+        if self.clients.count(client) > self.plans.bounds.per_client
+            && let Some(oldest) = self.clients.oldest(client, lives)
+        {
+            self.shed_client(oldest, client);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn begin(
+        &mut self,
+        plan: Arc<Plan>,
+        miss: Miss,
+        name: &[u8],
+        rtype: u16,
+        arrived: Instant,
+        poll: &Poll,
+        books: &Area,
+    ) {
+        let chosen = self.choose(&plan);
+        let server = &plan.servers[chosen];
+        let (slot, wait) = (server.slot, server.wait);
+        let address = SocketAddr::new(server.address, self.plans.bounds.port);
+        let query = self.query(&plan, chosen, name, rtype);
+        let (zone, mark, client) = (miss.zone, miss.mark, miss.origin.client().ip());
+        books.count(Scalar::Planned, 1);
+        // Before the first call that could fail for reasons of the network (see the door).
+        books.add(slot, Field::Intended, 1);
+        let sent = Instant::now();
+        let waiting = Waiting {
+            plan,
+            server: chosen,
+            zone,
+            mark,
+            name: Box::from(name),
+            rtype,
+            query,
+            sent,
+            waiters: vec![(arrived, miss)],
+        };
+        let Ok(socket) = self.open(&address) else {
+            books.count(Scalar::SendFailures, 1);
+            return self.punt(waiting, PuntResult::Failed(Failure::NotSent as u8), 0);
+        };
+        let length = waiting.query.len();
+        let key = self.flights.insert(Flight { socket, slot, waiting: Some(waiting) });
+        if !self.transmit(key, poll) {
+            books.count(Scalar::SendFailures, 1);
+            if let Some(waiting) = self.flights.remove(key).and_then(|flight| flight.waiting) {
+                self.punt(waiting, PuntResult::Failed(Failure::NotSent as u8), 0);
+            }
+            return;
+        }
+        books.add(slot, Field::Sent, 1);
+        books.add(slot, Field::OctetsSent, length as u64);
+        self.timers.push(sent + wait, key);
+        self.same.insert(mark, key);
+        self.under_way += 1;
+        self.plans.under_way.fetch_add(1, Ordering::Relaxed);
+        let flights = &self.flights;
+        let lives = |key| flights.get(key).is_some_and(Flight::waits);
+        self.order.enter((), key, lives);
+        self.zones.enter(zone, key, lives);
+        self.enter_client(client, key);
+        self.keep_bounds(zone);
+    }
+
+    /// Shed the oldest of what is over its bound.
+    fn keep_bounds(&mut self, zone: u64) {
+        let flights = &self.flights;
+        let lives = |key| flights.get(key).is_some_and(Flight::waits);
+        let bounds = &self.plans.bounds;
+        let oldest = if self.zones.count(zone) > bounds.per_zone {
+            self.zones.oldest(zone, lives)
+        } else if self.under_way > bounds.flights_max {
+            self.order.oldest((), lives)
+        } else {
+            None
+        };
+        if let Some(key) = oldest {
+            self.give_up(key);
+        }
+    }
+
+    /// The server to ask: nearly always the one of the least score, with some jitter.
+    fn choose(&mut self, plan: &Plan) -> usize {
+        let count = plan.servers.len();
+        if count == 1 {
+            return 0;
+        }
+        if self.roll() % self.plans.bounds.explore_one_in == 0 {
+            return self.roll() as usize % count;
+        }
+        let mut best = (f32::INFINITY, 0);
+        for (at, server) in plan.servers.iter().enumerate() {
+            let jitter = 0.85 + 0.3 * (self.roll() as f32 / u32::MAX as f32);
+            if server.score * jitter < best.0 {
+                best = (server.score * jitter, at);
+            }
+        }
+        best.1
+    }
+
+    /// A number that need not be hard to guess (xorshift).
+    fn roll(&mut self) -> u32 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 17;
+        self.dice ^= self.dice << 5;
+        self.dice
+    }
+
+    fn query(&mut self, plan: &Plan, server: usize, name: &[u8], rtype: u16) -> Box<[u8]> {
+        let id = self.random.u16();
+        let mut case = [0; ask::CASE_OCTETS];
+        if plan.randomise_case {
+            self.random.fill(&mut case[..name.len().div_ceil(8)]);
+        }
+        let case = plan.randomise_case.then_some(&case);
+        let mut query = [0; ask::QUERY_MAX];
+        let edns = plan.servers[server].edns;
+        let length = ask::build_query(name, rtype, id, edns, case, &mut query);
+        Box::from(&query[..length])
+    }
+
+    fn open(&mut self, server: &SocketAddr) -> io::Result<Socket> {
+        let socket = match Socket::upstream_udp(server) {
+            Err(error)
+                if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+                    && self.close_lingering() =>
+            {
+                Socket::upstream_udp(server)?
+            }
+            result => result?,
+        };
+        ports::bind_random(&socket, server, &mut self.random)?;
+        socket.connect(server)?;
+        Ok(socket)
+    }
+
+    fn transmit(&mut self, key: Key, poll: &Poll) -> bool {
+        let Some(flight) = self.flights.get_mut(key) else {
+            return false;
+        };
+        let Some(waiting) = &mut flight.waiting else {
+            return false;
+        };
+        if poll.add(&flight.socket, READ | EDGE, key).is_err() {
+            return false;
+        }
+        waiting.sent = Instant::now();
+        flight.socket.send(&waiting.query).is_ok()
+    }
+
+    /// Read what has arrived on a socket.
+    pub fn ready(&mut self, key: Key, poll: &Poll, books: &Area) {
+        for _ in 0..READS_MAX {
+            let Some(flight) = self.flights.get_mut(key) else {
+                return;
+            };
+            match flight.socket.receive(&mut self.scratch) {
+                Ok(octets) => {
+                    let waited = flight.waits();
+                    self.arrived(key, octets, books);
+                    if waited && !self.flights.get(key).is_some_and(Flight::waits) {
+                        // Its reply has come. What follows makes the edge rise again.
+                        return;
+                    }
+                }
+                Err(error) if would_block(&error) => return,
+                // ICMP for this address and port (RFC 1122 section 4.1.3.3).
+                Err(_) => {
+                    books.count(Scalar::IcmpErrors, 1);
+                    if let Some(waiting) = self.end(key, true) {
+                        self.punt(waiting, PuntResult::Failed(Failure::Unreachable as u8), 0);
+                    }
+                }
+            }
+        }
+        if let Some(flight) = self.flights.get(key) {
+            // Asking again makes the edge rise again if more waits.
+            let _ = poll.modify(&flight.socket, READ | EDGE, key);
+        }
+    }
+
+    fn arrived(&mut self, key: Key, octets: usize, books: &Area) {
+        let Some(flight) = self.flights.get(key) else {
+            return;
+        };
+        let slot = flight.slot;
+        books.add(slot, Field::OctetsReceived, octets as u64);
+        let Some(waiting) = &flight.waiting else {
+            return books.count(Scalar::UpstreamLate, 1);
+        };
+        let (data, exact) = (&self.scratch[..octets], waiting.plan.randomise_case);
+        let judged = judge(&waiting.query, data, exact);
+        let result = match judged {
+            Match::Other => return books.count(Scalar::UpstreamMismatched, 1),
+            Match::Reply(message) => PuntResult::Reply(message),
+            Match::Case => PuntResult::Failed(Failure::Case as u8),
+            Match::Unreadable => {
+                books.count(Scalar::UpstreamMalformed, 1);
+                PuntResult::Failed(Failure::Malformed as u8)
+            }
+        };
+        books.add(slot, Field::Replies, 1);
+        let Some(waiting) = self.end(key, true) else {
+            return;
+        };
+        match result {
+            PuntResult::Reply(mut message) => {
+                let Waiting { plan, name, rtype, .. } = &waiting;
+                let bounds = &self.plans.bounds;
+                match plain::read(&mut message, &plan.zone, name, *rtype, bounds) {
+                    Some(plain) => self.finish(waiting, plain),
+                    None => self.punt(waiting, PuntResult::Reply(message), octets),
+                }
+            }
+            failed => self.punt(waiting, failed, octets),
+        }
+    }
+
+    /// Answer all who wait, keep what was learnt, tell Python.
+    fn finish(&mut self, waiting: Waiting, plain: Plain) {
+        let now = self.clock.now();
+        let rtt = waiting.sent.elapsed().as_secs_f64();
+        let Waiting { plan, server, name, rtype, waiters, .. } = waiting;
+        let destination = self.plans.destination(plain.addresses(), plan.destination);
+        let address = plan.servers[server].address;
+        let lookup = Lookup {
+            plan: plan.id,
+            server: server as u8,
+            name,
+            rtype,
+            rcode: plain.rcode,
+            end: plain.end,
+            rtt,
+        };
+        self.news.replied(plan.id, server as u8, rtt);
+        let mut answers: Vec<(bool, bool, f64, Arc<Answer>)> = Vec::with_capacity(1);
+        let (wall, mut first) = (self.clock.wall(), true);
+        let mut clients = Vec::new();
+        for (arrived, miss) in waiters {
+            let (do_bit, cd) = (miss.client.do_bit(), miss.client.cd());
+            let answer = match answers.iter().find(|known| (known.0, known.1) == (do_bit, cd)) {
+                Some(known) => Arc::clone(&known.3),
+                None => {
+                    let made = compose(&plain, &lookup.name, rtype, do_bit, now);
+                    answers.push((do_bit, cd, f64::from(made.1), Arc::clone(&made.0)));
+                    made.0
+                }
+            };
+            let client = client(&miss, arrived);
+            if let Some(destination) = destination {
+                let bounds = &self.plans.reports.seconds_bounds;
+                self.news.finished(bounds, &lookup, &client, destination, first, wall);
+                first = false;
+            } else {
+                clients.push(client);
+            }
+            self.replies.push((miss, answer));
+        }
+        match destination {
+            Some(destination) => {
+                let generation = self.plans.generation();
+                for (do_bit, cd, life, answer) in answers {
+                    let key = AnswerKey { view: plan.view, name: &lookup.name, rtype, do_bit, cd };
+                    let answers = &self.plans.answers;
+                    answers.put(&key, generation, answer, life, destination, now);
+                }
+                plain.store(&self.plans.records, &lookup.name, rtype, address, now);
+            }
+            None => {
+                let addresses = plain.addresses().collect();
+                plain.store(&self.plans.records, &lookup.name, rtype, address, now);
+                self.news.unlocated.push(Unlocated { lookup, addresses, answers, clients });
+            }
+        }
+    }
+
+    /// Give an exchange and its clients to Python. Tokens are made when it is told.
+    fn punt(&mut self, waiting: Waiting, result: PuntResult, octets: usize) {
+        let rtt = waiting.sent.elapsed().as_secs_f64();
+        let Waiting { plan, server, name, rtype, waiters, .. } = waiting;
+        let waiters = waiters.into_iter().map(|(_, miss)| miss).collect();
+        let (plan, server, tokens) = (plan.id, server as u8, Vec::new());
+        let punt = Punt { plan, server, name, rtype, result, rtt, octets, waiters, tokens };
+        self.news.punts.push(punt);
+    }
+
+    /// The exchange of a flight is over: take out who waits, let the socket linger.
+    fn end(&mut self, key: Key, replied: bool) -> Option<Waiting> {
+        let waiting = self.flights.get_mut(key)?.waiting.take()?;
+        for (_, miss) in &waiting.waiters {
+            self.clients.leave(miss.origin.client().ip());
+        }
+        self.zones.leave(waiting.zone);
+        self.order.leave(());
+        self.under_way -= 1;
+        self.plans.under_way.fetch_sub(1, Ordering::Relaxed);
+        if self.same.get(&waiting.mark) == Some(&key) {
+            self.same.remove(&waiting.mark);
+        }
+        let until = Instant::now() + self.plans.bounds.linger;
+        if replied {
+            self.replied.push_back((until, key));
+            if self.replied.len() > LINGERING_MAX
+                && let Some((_, key)) = self.replied.pop_front()
+            {
+                self.flights.remove(key);
+            }
+        } else {
+            self.silent.push_back((until, key));
+        }
+        Some(waiting)
+    }
+
+    /// One client's oldest question is shed; its exchange goes on if others wait for it.
+    fn shed_client(&mut self, key: Key, client: IpAddr) {
+        let Some(waiting) = self.flights.get_mut(key).and_then(|flight| flight.waiting.as_mut())
+        else {
+            return;
+        };
+        let is_his = |miss: &Miss| miss.origin.client().ip() == client;
+        if waiting.waiters.iter().all(|(_, miss)| is_his(miss)) {
+            return self.give_up(key);
+        }
+        let at = waiting.waiters.iter().position(|(_, miss)| is_his(miss));
+        if let Some(at) = at {
+            let (arrived, miss) = waiting.waiters.remove(at);
+            let lookup = waiting.lookup(false);
+            let destination = waiting.plan.destination;
+            self.clients.leave(client);
+            self.tell_shed(&lookup, vec![(arrived, miss)], destination, false);
+        }
+    }
+
+    /// An exchange is given up for a later one: who waits is told, and it stays in the books.
+    fn give_up(&mut self, key: Key) {
+        if let Some(waiting) = self.end(key, false) {
+            let lookup = waiting.lookup(true);
+            let destination = waiting.plan.destination;
+            self.tell_shed(&lookup, waiting.waiters, destination, true);
+        }
+    }
+
+    fn tell_shed(
+        &mut self,
+        lookup: &Lookup,
+        waiters: Vec<(Instant, Miss)>,
+        destination: u8,
+        mut first: bool,
+    ) {
+        let wall = self.clock.wall();
+        for (arrived, miss) in waiters {
+            let client = client(&miss, arrived);
+            let bounds = &self.plans.reports.seconds_bounds;
+            self.news.finished(bounds, lookup, &client, destination, first, wall);
+            first = false;
+            self.shed.push(miss);
+        }
+    }
+
+    /// Punt what has waited long enough, close what has lingered.
+    pub fn expire(&mut self, now: Instant) {
+        while let Some((_, key)) = self.timers.pop_due(now) {
+            if let Some(waiting) = self.end(key, false) {
+                self.punt(waiting, PuntResult::Silent, 0);
+            }
+        }
+        for line in [&mut self.replied, &mut self.silent] {
+            while line.front().is_some_and(|(until, _)| *until <= now) {
+                if let Some((_, key)) = line.pop_front() {
+                    self.flights.remove(key);
+                }
+            }
+        }
+        let flights = &self.flights;
+        self.timers.sweep(|_, key| flights.get(key).is_some_and(Flight::waits));
+    }
+
+    /// Tell Python what is due. Clients of punts wait in `clients` from now on; who is pushed out
+    /// of there is shed.
+    pub fn publish(&mut self, now: Instant, clients: &Clients, books: &Area) {
+        if self.news.due(now).is_none_or(|due| due > now) {
+            return;
+        }
+        for punt in &mut self.news.punts {
+            let added = clients.hold(punt.waiters.drain(..));
+            books.count(Scalar::PlannedPunted, added.kept as u64);
+            punt.tokens = added.tokens;
+            self.shed.extend(added.shed);
+        }
+        self.plans.reports.tell(&mut self.news);
+    }
+
+    /// How long the thread may sleep.
+    pub fn sleep(&mut self, now: Instant) -> Option<Duration> {
+        let lingering = [&self.replied, &self.silent];
+        let ends = lingering.into_iter().filter_map(|line| line.front()).map(|(until, _)| *until);
+        let due = self.news.due(now);
+        let next = ends.chain(self.timers.next()).chain(due).min()?;
+        Some(next.saturating_duration_since(now))
+    }
+
+    /// Sockets are bounded: close one that lingers if need be. False when all are in use.
+    fn make_room(&mut self) -> bool {
+        self.flights.len() < self.sockets_max || self.close_lingering()
+    }
+
+    fn close_lingering(&mut self) -> bool {
+        let oldest = self.replied.pop_front().or_else(|| self.silent.pop_front());
+        oldest.is_some_and(|(_, key)| self.flights.remove(key).is_some())
+    }
+}
+
+impl Flight {
+    fn waits(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    fn asks(&self, name: &[u8], rtype: u16) -> bool {
+        self.waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.rtype == rtype && *waiting.name == *name)
+    }
+}
+
+impl Waiting {
+    /// The lookup when it is shed now.
+    fn lookup(&self, ended: bool) -> Lookup {
+        Lookup {
+            plan: self.plan.id,
+            server: self.server as u8,
+            name: self.name.clone(),
+            rtype: self.rtype,
+            rcode: crate::wire::rcode::SERVFAIL,
+            end: End::Shed,
+            rtt: if ended { self.sent.elapsed().as_secs_f64() } else { 0.0 },
+        }
+    }
+}
+
+fn client(miss: &Miss, arrived: Instant) -> Client {
+    let transport = u8::from(matches!(miss.origin, Origin::Tcp { .. }));
+    let seconds = arrived.elapsed().as_secs_f64();
+    Client { transport, address: miss.origin.client().ip(), seconds }
+}
+
+fn compose(plain: &Plain, name: &[u8], rtype: u16, do_bit: bool, now: f64) -> (Arc<Answer>, u32) {
+    let (answer, authority, ttl) = plain.sections(rtype, do_bit);
+    let sections = [&*answer, &*authority, &[]];
+    let made = Answer::compose(name, rtype, CLASS_IN, plain.rcode, sections, &[], now);
+    (Arc::new(made), ttl)
+}

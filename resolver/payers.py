@@ -1,0 +1,66 @@
+"""Who waits for a resolution, and what it has spent: walks over tasks and their waiters.
+
+Bounded: a walk ends after ``PAYERS_WALK_MAX`` tasks.
+"""
+
+from typing import TYPE_CHECKING
+
+from resolver import limits
+from resolver.model import Books, Reason, Verdict
+from resolver.task import Task
+
+if TYPE_CHECKING:
+    from resolver.schedule import Lookup
+
+
+def payers(task: Task) -> list[tuple["Lookup", Task]]:
+    """Every lookup that waits for a task, directly or through others, with what it waits at."""
+    found: list[tuple[Lookup, Task]] = []
+    seen = {id(task)}
+    queue = [task]
+    while queue and len(seen) < limits.PAYERS_WALK_MAX:
+        here = queue.pop()
+        for waiter in here.waiters:
+            if not isinstance(waiter, tuple):
+                found.append((waiter, here))
+            elif id(waiter[0]) not in seen:
+                seen.add(id(waiter[0]))
+                queue.append(waiter[0])
+    return found
+
+
+def waits_above(task: Task, wanted: Task) -> bool:
+    """Whether ``wanted`` waits for ``task``, so that waiting for it would be a cycle."""
+    seen = {id(task)}
+    queue = [task]
+    while queue:
+        for waiter in queue.pop().waiters:
+            if not isinstance(waiter, tuple) or id(waiter[0]) in seen:
+                continue
+            if waiter[0] is wanted or len(seen) >= limits.PAYERS_WALK_MAX:
+                return True
+            seen.add(id(waiter[0]))
+            queue.append(waiter[0])
+    return False
+
+
+def books(task: Task) -> Books:
+    """What a task, all that it waited for and all that it still waits for have spent."""
+    by_ticket = dict(task.spent)
+    seen = {id(task)}
+    queue = list(task.children)
+    while queue and len(seen) < limits.PAYERS_WALK_MAX:
+        child = queue.pop()
+        if id(child) not in seen:
+            seen.add(id(child))
+            by_ticket.update(child.spent)
+            queue.extend(child.children)
+    spent = [by_ticket[ticket] for ticket in sorted(by_ticket)]
+    escapes = [t for t in spent if t.ask.label.verdict is not Verdict.DOMESTIC]
+    return Books(
+        exchanges=len(spent),
+        abroad=len(escapes),
+        reason=escapes[0].ask.label.reason if escapes else Reason.NONE,
+        needless=sum(t.needless for t in spent),
+        trail=[t.exchange() for t in spent],
+    )

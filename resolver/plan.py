@@ -1,0 +1,281 @@
+"""Plans: what a lookup below a zone cut would do first, written down for native to repeat.
+
+A plan holds for one cut, for a few seconds: the live servers of the first tier, with what an
+exchange with each is counted under and how long its reply is waited for. It exists only while a
+lookup that begins now would send one question over UDP to one of them and to nobody else; in any
+other state of the cut there is none, and Python does the work. Every other known cut is a barrier,
+so that no plan of a zone further up speaks for it.
+
+RFC 9156 (with minimisation a plan speaks for names at most one label below its zone).
+
+Limitations: one view.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Protocol, final
+
+from resolver import limits, local
+from resolver.contest import Candidate, Contest
+from resolver.delegation import Delegation
+from resolver.model import Address, Ask, Label, Outcome, Purpose, Question, Transport
+from resolver.names import ROOT, Name, ancestors
+from resolver.wishes import Tried
+
+if TYPE_CHECKING:
+    from resolver.core import Core
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server of a plan: whom to ask, how, and what the exchange is counted under."""
+
+    address: Address
+    name: Name
+    tier: int
+    label: Label
+    wait: float  # seconds until the exchange is given back
+    edns: bool
+    score: float  # order among the servers, least first
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A decision about a cut. ``number`` tells it from all others of this process."""
+
+    number: int
+    zone: Name
+    any_depth: bool
+    randomise_case: bool
+    servers: tuple[Server, ...]
+    made: float
+    expires: float
+
+    def tried(self, server: int, question: Question) -> Tried:
+        """An exchange under this plan as the books keep it."""
+        chosen = self.servers[server]
+        ask = Ask(
+            chosen.address,
+            question,
+            chosen.label,
+            limits.EXCHANGE_SECONDS,
+            Transport.UDP,
+            chosen.edns,
+            self.randomise_case,
+        )
+        return Tried(ask, self.zone, chosen.name, chosen.tier)
+
+
+@dataclass(frozen=True, slots=True)
+class Punt:
+    """An exchange under a plan that was not plain: a lookup begins with it instead of sending.
+
+    ``outcome`` is ``None`` when the wait is over without a reply.
+    """
+
+    question: Question
+    tried: Tried
+    outcome: Outcome | None
+    sent: float
+
+
+class Plans(Protocol):
+    """Where plans are published. Times are those of the one clock."""
+
+    def publish(self, plan: Plan) -> None:
+        """Put a plan in force in the place of what stands for its cut."""
+
+    def bar(self, zone: Name, until: float) -> None:
+        """A cut without a plan: misses below it are Python's."""
+
+    def forget(self, name: Name, subtree: bool) -> None:
+        """There is no such cut any more (or none at and below the name)."""
+
+    def fail(self, question: Question, until: float, now: float) -> None:
+        """A question that failed is Python's until then."""
+
+    def forgive(self) -> None:
+        """No question has failed."""
+
+
+@final
+class NoPlans:
+    """Keeps nothing: every miss is Python's."""
+
+    def publish(self, plan: Plan) -> None:
+        """Nothing."""
+
+    def bar(self, zone: Name, until: float) -> None:
+        """Nothing."""
+
+    def forget(self, name: Name, subtree: bool) -> None:
+        """Nothing."""
+
+    def fail(self, question: Question, until: float, now: float) -> None:
+        """Nothing."""
+
+    def forgive(self) -> None:
+        """Nothing."""
+
+
+@final
+class Planner:
+    """Makes, renews and withdraws plans. Those that were replaced are known for a while longer,
+    since exchanges under them may still end."""
+
+    def __init__(self, port: Plans) -> None:
+        self.port = port
+        self.on = not isinstance(port, NoPlans)
+        self._number = 0
+        self._plans: OrderedDict[int, Plan] = OrderedDict()
+        self._current: dict[Name, Plan] = {}
+        self._asked: OrderedDict[Name, None] = OrderedDict()  # zones with one answer so far
+        self._by_server: dict[Address, set[Name]] = {}
+
+    def __len__(self) -> int:
+        """Plans that are remembered."""
+        return len(self._plans)
+
+    def get(self, number: int) -> Plan | None:
+        """A plan that was published not long ago."""
+        return self._plans.get(number)
+
+    def current(self, zone: Name) -> Plan | None:
+        """The plan of a cut that was published last and not withdrawn."""
+        return self._current.get(zone)
+
+    def answered(self, core: "Core", cut: Delegation, now: float) -> None:
+        """A server of this cut gave a whole answer: a second one makes a plan worth its while."""
+        if not self.on:
+            return
+        plan = self._current.get(cut.zone)
+        if plan is not None:
+            if now < plan.made + limits.PLAN_RENEW_SECONDS:
+                return
+        elif cut.zone not in self._asked:
+            self._asked[cut.zone] = None
+            if len(self._asked) > limits.DELEGATIONS_MAX:
+                self._asked.popitem(last=False)
+            return
+        self._publish(core, cut, now)
+
+    def renew(self, core: "Core", plan: Plan, now: float) -> None:
+        """A plan is in use: make it anew before it ends."""
+        if self._current.get(plan.zone) is not plan:
+            return
+        if now >= plan.made + limits.PLAN_RENEW_SECONDS:
+            cut = core.cuts.get(plan.zone, now)
+            if cut is not None:
+                self._publish(core, cut, now)
+
+    def barred(self, cut: Delegation) -> None:
+        """A cut was learnt (anew): what was planned for it is void."""
+        if self.on:
+            self._drop(cut.zone)
+            self.port.bar(cut.zone, cut.expires)
+
+    def struck(self, core: "Core", zone: Name, address: Address, now: float) -> None:
+        """A server failed in this zone. One that is held down is out of all plans."""
+        if not self.on:
+            return
+        zones = {zone}
+        if core.servers.get(address).held:
+            zones |= self._by_server.get(address, set())
+        for each in zones:
+            if self._drop(each) is not None:
+                cut = core.cuts.get(each, now)
+                self.port.bar(each, cut.expires if cut is not None else now)
+
+    def forget(self, name: Name, subtree: bool) -> None:
+        """Cuts were flushed, or one was pushed out."""
+        if not self.on:
+            return
+        if subtree:
+            for zone in [z for z in self._current if name in ancestors(z)]:
+                self._drop(zone)
+        else:
+            self._drop(name)
+        self.port.forget(name, subtree)
+
+    def restart(self) -> None:
+        """Another policy or other settings: nothing that was planned holds."""
+        self._current.clear()
+        self._by_server.clear()
+
+    def failed(self, question: Question, until: float, now: float) -> None:
+        """A question failed (RFC 9520)."""
+        if self.on:
+            self.port.fail(question, until, now)
+
+    def _publish(self, core: "Core", cut: Delegation, now: float) -> None:
+        self._drop(cut.zone)
+        self._number += 1
+        plan = make(core, cut, self._number, now)
+        if plan is None:
+            self.port.bar(cut.zone, cut.expires)
+            return
+        while self._plans and (
+            next(iter(self._plans.values())).expires + limits.LOOKUP_SECONDS < now
+            or len(self._plans) >= limits.PLANS_MAX
+        ):
+            self._drop_if_current(self._plans.popitem(last=False)[1])
+        self._plans[plan.number] = plan
+        self._current[cut.zone] = plan
+        for server in plan.servers:
+            self._by_server.setdefault(server.address, set()).add(cut.zone)
+        self.port.publish(plan)
+
+    def _drop_if_current(self, plan: Plan) -> None:
+        if self._current.get(plan.zone) is plan:
+            self._drop(plan.zone)
+
+    def _drop(self, zone: Name) -> Plan | None:
+        plan = self._current.pop(zone, None)
+        for server in plan.servers if plan is not None else ():
+            zones = self._by_server.get(server.address)
+            if zones is not None:
+                zones.discard(zone)
+                if not zones:
+                    del self._by_server[server.address]
+        return plan
+
+
+def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
+    """The plan for a cut as things stand; ``None`` when a lookup would begin in another way."""
+    if cut.zone == ROOT or cut.expires <= now:
+        return None
+    if core.settings.special_use and (cut.zone in _above_local() or local.zone_of(cut.zone)):
+        return None
+    contest = Contest(core, cut, now)
+    due = contest.opening(now)
+    if not due:
+        return None
+    return Plan(
+        number,
+        cut.zone,
+        not core.settings.qname_minimisation,
+        core.settings.randomise_case,
+        tuple(_server(core, contest, candidate, now) for candidate in due),
+        now,
+        min(now + limits.PLAN_SECONDS, cut.expires),
+    )
+
+
+def _server(core: "Core", contest: Contest, candidate: Candidate, now: float) -> Server:
+    server = core.servers.get(candidate.address)
+    return Server(
+        candidate.address,
+        candidate.name,
+        candidate.tier,
+        core.policy.label(candidate.address, Purpose.ANSWER, contest.domestic_known),
+        min(server.wait(0), core.policy.patience),
+        server.no_edns_until <= now,
+        server.score(),
+    )
+
+
+@cache
+def _above_local() -> frozenset[Name]:
+    """Zones that contain a locally served one: not all names below them are asked for."""
+    return frozenset(name for zone in local.zones() for name in ancestors(zone))
