@@ -19,6 +19,7 @@ from resolver.counters import Clock, Counters
 from resolver.errors import ConfigError, Finding
 from resolver.exchange import NativeDoor
 from resolver.policy_of import policy_of
+from resolver.tally import SECONDS_BOUNDS
 
 
 @final
@@ -136,6 +137,7 @@ def make_plans(
         most,
         int(config.cache.ttl_max),
         int(config.cache.ttl_negative_max),
+        SECONDS_BOUNDS,
     )
 
 

@@ -31,7 +31,6 @@ from resolver.model import (
 )
 from resolver.names import Name, ancestors
 from resolver.plan import Plan, Planner, Punt
-from resolver.tally import SECONDS_BOUNDS
 from resolver.wire import message_from_tuple
 
 _VIEW = 0
@@ -44,7 +43,8 @@ _RECORD = struct.Struct("=dddQHHBBBBBB")
 @dataclass(frozen=True, slots=True)
 class Sum:
     """Clients that got their answers under one plan, of one server, one transport, one
-    destination. ``buckets`` are those of :data:`resolver.tally.SECONDS_BOUNDS`."""
+    destination. ``buckets`` are those of the bounds that
+    native was given."""
 
     plan: Plan
     server: int
@@ -153,6 +153,7 @@ class NativePlans:
         flights_max: int,
         ttl_max: int,
         ttl_negative_max: int,
+        seconds_bounds: Sequence[float],
     ) -> None:
         self._counters = counters
         self._policy = policy
@@ -171,7 +172,7 @@ class NativePlans:
             ttl_negative_max,
             limits.EXPLORE_ONE_IN,
             limits.UPSTREAM_LINGER_SECONDS,
-            list(SECONDS_BOUNDS),
+            list(seconds_bounds),
         )
         self.native.set_generation(policy.generation_number)
 

@@ -14,6 +14,7 @@
 
 pub mod busy;
 pub mod carrier;
+mod flight;
 pub mod lines;
 pub mod plain;
 pub mod report;

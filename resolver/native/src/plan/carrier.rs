@@ -11,22 +11,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::flight::{Flight, Waiting, client, compose};
 use super::lines::Lines;
-use super::plain::{self, End, Plain};
-use super::report::{Client, Lookup, News, Punt, PuntResult, Unlocated};
+use super::plain::{self, Plain};
+use super::report::{Lookup, News, Punt, PuntResult, Unlocated};
 use super::{Found, Plan, Plans};
 use crate::cache::answers::Key as AnswerKey;
 use crate::clock::Clock;
 use crate::counters::{Area, Field, Scalar};
 use crate::exchange::matching::{Match, judge};
 use crate::exchange::{Failure, ports};
-use crate::listen::{Clients, Miss, Origin, VIEW};
+use crate::listen::{Clients, Miss, VIEW};
 use crate::sys::poll::{EDGE, Poll, READ};
 use crate::sys::random::Random;
 use crate::sys::slab::{Key, Slab};
 use crate::sys::socket::{Socket, would_block};
 use crate::sys::timers::Timers;
-use crate::wire::CLASS_IN;
 use crate::wire::ask;
 use crate::wire::compose::Answer;
 
@@ -40,26 +40,6 @@ const REPLY_OCTETS: usize = 4096;
 /// Sockets that linger after a reply. One question has one reply, so what comes later is rare; a
 /// socket that has been silent for its wait lingers its full time.
 const LINGERING_MAX: usize = 1024;
-
-/// A socket of one exchange, under way or lingering.
-struct Flight {
-    socket: Socket,
-    slot: u32,
-    waiting: Option<Waiting>,
-}
-
-/// An exchange under way, and who waits for it.
-struct Waiting {
-    plan: Arc<Plan>,
-    server: usize,
-    zone: u64,
-    mark: u64,
-    name: Box<[u8]>,
-    rtype: u16,
-    query: Box<[u8]>,
-    sent: Instant,
-    waiters: Vec<(Instant, Miss)>,
-}
 
 /// Those who wait for an answer, with it.
 pub type Replies = Vec<(Miss, Arc<Answer>)>;
@@ -269,7 +249,7 @@ impl Carrier {
         if count == 1 {
             return 0;
         }
-        if self.roll() % self.plans.bounds.explore_one_in == 0 {
+        if self.roll().is_multiple_of(self.plans.bounds.explore_one_in) {
             return self.roll() as usize % count;
         }
         let mut best = (f32::INFINITY, 0);
@@ -592,44 +572,4 @@ impl Carrier {
         let oldest = self.replied.pop_front().or_else(|| self.silent.pop_front());
         oldest.is_some_and(|(_, key)| self.flights.remove(key).is_some())
     }
-}
-
-impl Flight {
-    fn waits(&self) -> bool {
-        self.waiting.is_some()
-    }
-
-    fn asks(&self, name: &[u8], rtype: u16) -> bool {
-        self.waiting
-            .as_ref()
-            .is_some_and(|waiting| waiting.rtype == rtype && *waiting.name == *name)
-    }
-}
-
-impl Waiting {
-    /// The lookup when it is shed now.
-    fn lookup(&self, ended: bool) -> Lookup {
-        Lookup {
-            plan: self.plan.id,
-            server: self.server as u8,
-            name: self.name.clone(),
-            rtype: self.rtype,
-            rcode: crate::wire::rcode::SERVFAIL,
-            end: End::Shed,
-            rtt: if ended { self.sent.elapsed().as_secs_f64() } else { 0.0 },
-        }
-    }
-}
-
-fn client(miss: &Miss, arrived: Instant) -> Client {
-    let transport = u8::from(matches!(miss.origin, Origin::Tcp { .. }));
-    let seconds = arrived.elapsed().as_secs_f64();
-    Client { transport, address: miss.origin.client().ip(), seconds }
-}
-
-fn compose(plain: &Plain, name: &[u8], rtype: u16, do_bit: bool, now: f64) -> (Arc<Answer>, u32) {
-    let (answer, authority, ttl) = plain.sections(rtype, do_bit);
-    let sections = [&*answer, &*authority, &[]];
-    let made = Answer::compose(name, rtype, CLASS_IN, plain.rcode, sections, &[], now);
-    (Arc::new(made), ttl)
 }
