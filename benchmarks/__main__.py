@@ -71,7 +71,7 @@ def plan(args: argparse.Namespace) -> Plan:
         rounds=int(either(args.rounds, 2, 5)),
         flood_rounds=int(either(args.flood_rounds, 1, 2)),
         seconds=either(args.seconds, 2.0, 5.0),
-        latency_seconds=either(args.latency_seconds, 1.0, 3.0),
+        latency_seconds=either(args.latency_seconds, 0.7, 3.0),
         flood_seconds=either(args.flood_seconds, 10.0, 60.0),
         names=args.names,
     )
@@ -116,6 +116,15 @@ def folder(args: argparse.Namespace) -> Path:
     return Path(where)
 
 
+def unused(out: Path, day: str) -> str:
+    """The day, with a number when there is a run of that day already."""
+    number, name = 1, day
+    while (out / f"{name}.jsonl").exists():
+        number += 1
+        name = f"{day}-{number}"
+    return name
+
+
 def measure(wanted: Plan, out: Path, console: Console) -> int:
     """Run, then write and print the tables."""
     absent = [subject.name for subject in wanted.subjects if not subject.found()]
@@ -128,12 +137,12 @@ def measure(wanted: Plan, out: Path, console: Console) -> int:
     steps = len(list(wanted.steps()))
     console.print(f"bench: {steps} measurements, about {wanted.estimate() / 60:.0f} minutes")
     day = datetime.now(UTC).date().isoformat()
-    lines = out / f"{day}.jsonl"
-    readings = run(wanted, lines, console)
+    named = out / unused(out, day)
+    readings = run(wanted, named.with_suffix(".jsonl"), console)
     text = report.document(readings, wanted, day, profiling.kept(out))
-    (out / f"{day}.md").write_text(text)
+    named.with_suffix(".md").write_text(text)
     print(report.tables(readings))
-    console.print(f"bench: written to {out / day}.md and .jsonl")
+    console.print(f"bench: written to {named}.md and .jsonl")
     return int(any(reading.error for reading in readings))
 
 

@@ -55,9 +55,10 @@ def flood(bench: Bench, subject: Subject, row: str) -> Found:
             Load(zone=FLOOD_ZONE, rate=rate, sockets=FLOODERS, source=FLOOD_SOURCE,
                  seconds=seconds, timeout=TIMEOUT_SECONDS),
             Load(file=ask("hot"), rate=CACHED_RATE, sockets=CLIENTS, source=CACHED_SOURCE,
-                 seconds=seconds, timeout=TIMEOUT_SECONDS),
+                 seconds=seconds, timeout=TIMEOUT_SECONDS, urgent=True),
             Load(file=ask("others"), rate=NEW_RATE, sockets=CLIENTS, source=NEW_SOURCE,
-                 seconds=min(seconds, OTHER_NAMES / NEW_RATE), timeout=TIMEOUT_SECONDS),
+                 seconds=min(seconds, OTHER_NAMES / NEW_RATE), timeout=TIMEOUT_SECONDS,
+                 urgent=True),
         )  # fmt: skip
         flooded, cached, new = watch(bench, server, lambda: bench.generator().run(*loads))
         wrong = list(faults(flooded.shares, saturating=False))

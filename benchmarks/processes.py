@@ -10,6 +10,7 @@ has such. Work that the kernel put off to ``ksoftirqd`` is nobody's: it is told 
 """
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from typing import Final
 END_SECONDS: Final = 10.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 PROC: Final = Path("/proc")
+MAPPING: Final = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")  # the head of an entry in smaps
 
 Process = subprocess.Popen[bytes]
 
@@ -91,25 +93,33 @@ def pin(processes: Iterable[Process], cores: Iterable[int]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a process holds, in bytes: its own pages, and what it keeps in files."""
+    """What a process holds, in bytes."""
 
     own: int  # anonymous and shared memory
-    files: int  # blocks of files below its directory (a cache in a memory map)
+    mapped: int  # resident pages of files below its directory (a cache in a memory map)
 
     @property
     def all(self) -> int:
-        return self.own + self.files
+        return self.own + self.mapped
 
 
 def memory(processes: Iterable[Process], folder: Path) -> Memory:
-    """Resident memory of some processes (``RssAnon``, ``RssShmem``), and their files."""
-    own = 0
+    """Resident memory (``RssAnon``, ``RssShmem``, and ``smaps`` for its files; proc(5)).
+
+    The size of a mapped file says nothing: Knot Resolver allocates all of it at its start.
+    """
+    own = mapped = 0
     for started in processes:
         for line in (PROC / str(started.pid) / "status").read_text().splitlines():
             if line.startswith(("RssAnon:", "RssShmem:")):
                 own += int(line.split()[1]) * 1024
-    files = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
-    return Memory(own, files)
+        ours = False
+        for line in (PROC / str(started.pid) / "smaps").read_text().splitlines():
+            if line.startswith("Rss:"):
+                mapped += int(line.split()[1]) * 1024 * ours
+            elif MAPPING.match(line):
+                ours = f" {folder}/" in line
+    return Memory(own, mapped)
 
 
 @dataclass(frozen=True, slots=True)

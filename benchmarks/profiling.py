@@ -7,7 +7,6 @@ Callgrind counts instructions in user space only, and slows the subject a hundre
 """
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -29,7 +28,7 @@ LINES_MAX: Final = 30
 SLOW_START_SECONDS: Final = 120.0  # under callgrind
 FILE: Final = "profile.md"
 PROFILED: Final = ("hot", "miss", "tcp", "pipelined", "mix")
-PERF_LINE: Final = re.compile(r"^\s*([\d.]+)%\s+(\S+)\s+(\S+)\s+\[(.)\]\s+(.+?)\s*$")
+SEPARATOR: Final = "^"  # between the fields of perf report: in no symbol of ours
 
 
 def kept(folder: Path) -> str:
@@ -81,20 +80,23 @@ def _with_perf(bench: Bench, row: str, folder: Path) -> str:
         ]  # fmt: skip
         with process(recorder, folder / "perf.log", bench.other_cores):
             (found,) = bench.generator().run(load)
+    by_object, by_symbol = (_told(data, sort) for sort in ("comm,dso", "comm,dso,symbol"))
+    return f"perf, {found.rate:,.0f} q/s.\n\n{by_object}\n{by_symbol}"
+
+
+def _told(data: Path, sort: str) -> str:
+    """The samples in Markdown, most first."""
     text = subprocess.run(
-        ["perf", "report", "--stdio", "-q", "--no-children", "-i", str(data),
-         "--sort", "comm,dso,symbol", "--percent-limit", f"{LEAST_PERCENT:g}"],
+        ["perf", "report", "--stdio", "-q", "--no-children", "-i", str(data), "-t", SEPARATOR,
+         "--sort", sort, "--percent-limit", f"{LEAST_PERCENT:g}"],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    rows = [match.groups() for match in map(PERF_LINE.match, text.splitlines()) if match]
-    lines = [f"| {share} | {comm} | {dso} | `{symbol}` |" for share, comm, dso, _, symbol in rows]
-    kernel = sum(float(share) for share, _, _, mode, _ in rows if mode == "k")
-    return (
-        f"perf, {found.rate:,.0f} q/s. Kernel: {kernel:.0f} % of the samples below.\n\n"
-        "| % | thread | object | symbol |\n|---|---|---|---|\n"
-        + "\n".join(lines[:LINES_MAX])
-        + "\n"
-    )
+    width = sort.count(",") + 2
+    rows = [[cell.strip() for cell in line.split(SEPARATOR)][:width] for line in text.splitlines()]
+    rows = [[row[0], *(f"`{cell}`" for cell in row[1:])] for row in rows if len(row) == width]
+    head = ["%", *sort.replace("comm", "thread").replace("dso", "object").split(",")]
+    lines = ["| " + " | ".join(row) + " |" for row in [head, ["---"] * width, *rows[:LINES_MAX]]]
+    return "\n".join(lines) + "\n"
 
 
 def _with_callgrind(bench: Bench, row: str, folder: Path) -> str:

@@ -52,7 +52,7 @@ COLUMNS: Final = {
         ("names", "names known", "{:,.0f}"),
         ("asked", "names asked", "{:,.0f}"),
         ("own_mib", "own MiB", "{:.0f}"),
-        ("files_mib", "files MiB", "{:.0f}"),
+        ("mapped_mib", "mapped MiB", "{:.0f}"),
         ("fill_seconds", "filled in s", "{:.0f}"),
     ),
     "flood": (

@@ -118,7 +118,7 @@ def _last_words(subject: Running) -> str:
 def questions(bench: Bench, row: str) -> Load:
     """The load of a row, without its loop and length."""
     hot = bench.internet.questions("hot")
-    sockets = 4 if bench.pinned else 16
+    sockets = 4 if bench.pinned else 32  # many, so that the kernel spreads them evenly
     match row:
         case "hot":
             return Load(file=hot, sockets=sockets)
@@ -238,7 +238,7 @@ def loaded(bench: Bench, subject: Subject, row: str) -> Found:
         wrong = list(faults(seen.shares))
         for name, share in (("30", LOW), ("sat", 1.0)) if bench.latency_seconds else ():
             paced = replace(
-                load, rate=share * figures["qps"], seconds=bench.latency_seconds,
+                load, rate=share * figures["qps"], seconds=bench.latency_seconds, urgent=True,
                 first=LATENCY_FIRST if share == LOW else LATENCY_FIRST * 2,
             )  # fmt: skip
             open_loop = bench.generator().spread(paced, bench.generators)
@@ -324,6 +324,6 @@ def memory(bench: Bench, subject: Subject, row: str) -> Found:
             "names": known,
             "asked": float(found.sent),
             "own_mib": full.own / 2**20,
-            "files_mib": full.files / 2**20,
+            "mapped_mib": full.mapped / 2**20,
             "fill_seconds": found.seconds,
         }, ()

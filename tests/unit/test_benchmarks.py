@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 import yaml
 
 from benchmarks import figures, generator, report, run, subjects
+from benchmarks.__main__ import unused
 from benchmarks.figures import Fault, Reading, Shares, Target
 from benchmarks.internet import LEVELS, make
 
@@ -124,6 +127,28 @@ def test_a_lost_question_counts_as_the_time_out() -> None:
     assert generator.percentile(quick, 0.99, 100, 2e6) == 2e6
 
 
+def test_an_open_loop_charges_a_stall_to_all_who_would_have_waited(tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler")
+    load, _ = generator.build(tmp_path)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        words = ["-p", str(server.getsockname()[1]), "-c", "1", "-r", "400", "-N", "400"]
+        with subprocess.Popen([load, *words, "-z", "stall.test"], stdout=subprocess.PIPE) as asking:
+            for number in range(400):
+                query, client = server.recvfrom(512)
+                if number == 100:
+                    time.sleep(0.4)  # what is measured, not a wait for something
+                server.sendto(query[:2] + b"\x81\x80" + query[4:6] + b"\0\1" + query[8:], client)
+            text, _ = asking.communicate(timeout=10)
+    found = generator.read(text.decode())
+    assert (found.sent, found.good) == (400, 400)
+    # 160 questions were due while it stalled; the k-th of them waited 400 ms less 2.5 ms times k.
+    waited = sum(count for bucket, count in found.latency.items() if bucket >= 26 * 32)  # 67 ms
+    assert 100 <= waited <= 300
+
+
 def test_generators_add_up() -> None:
     line = {
         "sent": 10, "done": 9, "lost": 1, "empty": 1, "rcodes": {"0": 8, "2": 1}, "rate": 4.5,
@@ -192,6 +217,12 @@ def test_the_configuration_of_ours_is_accepted(tmp_path: Path) -> None:
     )  # fmt: skip
     assert checked.returncode == 0, checked.stderr
     assert all(internet.knot(level).exists() for level in LEVELS)
+
+
+def test_a_second_run_of_a_day_has_a_name_of_its_own(tmp_path: Path) -> None:
+    assert unused(tmp_path, "2026-01-02") == "2026-01-02"
+    (tmp_path / "2026-01-02.jsonl").write_text("")
+    assert unused(tmp_path, "2026-01-02") == "2026-01-02-2"
 
 
 def test_unknown_subjects_are_named() -> None:
