@@ -75,6 +75,7 @@ def flood(bench: Bench, subject: Subject, row: str) -> Found:
             / max(flooded.measured.sent, 1),
             **_figures("cached", cached.measured),
             **_figures("new", new.measured),
+            "dropped": flooded.dropped / sum(one.measured.sent for one in (flooded, cached, new)),
             "exchanges": flooded.exchanges,
             "busy_subject": flooded.shares.subject,
             "busy_generator": flooded.shares.generator,

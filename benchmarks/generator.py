@@ -71,7 +71,8 @@ class Measured:
     good: int  # NOERROR with an answer, or whatever the caller takes for one: see rcodes
     rcodes: dict[str, int]
     rate: float  # replies a second while questions were sent
-    seconds: float
+    seconds: float  # until the last reply, or its time-out
+    asking: float  # until the last question
     cpu: float  # of the generator while it asked, seconds
     whole: float  # and while it read its questions
     generators: int
@@ -119,6 +120,7 @@ def read(text: str, timeout: float = TIMEOUT_SECONDS) -> Measured:
         rcodes=rcodes,
         rate=found["rate"],
         seconds=found["seconds"],
+        asking=found["asking"],
         cpu=found["cpu"],
         whole=found["whole"],
         timeout=timeout,
@@ -138,6 +140,7 @@ def together(parts: Sequence[Measured]) -> Measured:
         rcodes=dict(_added(part.rcodes for part in parts)),
         rate=sum(part.rate for part in parts),
         seconds=max(part.seconds for part in parts),
+        asking=max(part.asking for part in parts),
         cpu=sum(part.cpu for part in parts),
         whole=sum(part.whole for part in parts),
         timeout=max(part.timeout for part in parts),

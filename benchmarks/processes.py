@@ -160,12 +160,20 @@ def _ksoftirqd() -> tuple[int, ...]:
 KSOFTIRQD: Final = _ksoftirqd()
 
 
-def datagrams() -> int:
-    """UDP datagrams that have arrived in this network namespace, dropped ones too."""
+@dataclass(frozen=True, slots=True)
+class Datagrams:
+    """UDP datagrams of this network namespace since it was made."""
+
+    arrived: int
+    dropped: int  # of those, because a socket's buffer was full
+
+
+def datagrams() -> Datagrams:
+    """Counters of now (``/proc/net/snmp``)."""
     rows = [
         line.split()
         for line in (PROC / "net/snmp").read_text().splitlines()
         if line.startswith("Udp:")
     ]
     found = dict(zip(rows[0][1:], map(int, rows[1][1:]), strict=True))
-    return found["InDatagrams"] + found["RcvbufErrors"]
+    return Datagrams(found["InDatagrams"] + found["RcvbufErrors"], found["RcvbufErrors"])

@@ -63,6 +63,7 @@ COLUMNS: Final = {
         ("p99_cached", "cached p99 µs", "{:,.0f}"),
         ("answered_new", "new answered", "{:.2%}"),
         ("p99_new", "new p99 µs", "{:,.0f}"),
+        ("dropped", "no room in a socket", "{:.1%}"),
     ),
 }
 

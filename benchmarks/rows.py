@@ -166,6 +166,7 @@ class Watched:
     exchanges: float  # upstream, for each reply
     shares: Shares
     soft: float  # cores of ksoftirqd
+    dropped: int  # datagrams for which a socket had no room, anybody's
 
 
 def watch(bench: Bench, subject: Running, work: Callable[[], list[Measured]]) -> list[Watched]:
@@ -173,27 +174,29 @@ def watch(bench: Bench, subject: Running, work: Callable[[], list[Measured]]) ->
     before, own = processes.machine(), processes.cpu_seconds(subject.charged)
     behind = processes.cpu_seconds(subject.behind)
     served, self_time = processes.cpu_seconds(bench.authorities), time.process_time()
-    arrived = processes.datagrams()
+    udp = processes.datagrams()
     found = work()
     spent = processes.cpu_seconds(subject.charged) - own
     behind = processes.cpu_seconds(subject.behind) - behind
     served = processes.cpu_seconds(bench.authorities) - served
     after = processes.machine()
-    arrived = processes.datagrams() - arrived
+    udp_after = processes.datagrams()
+    arrived = udp_after.arrived - udp.arrived
+    dropped = udp_after.dropped - udp.dropped
     soft = after.soft - before.soft
     known = spent + behind + served + soft + time.process_time() - self_time
     known += sum(one.whole for one in found)
     length = after.at - before.at
     replies = sum(one.done for one in found)
     datagrams = sum(one.sent + one.done for one in found)
-    asked = max(one.seconds for one in found)
+    asking = max(one.asking for one in found)  # not the wait for what was lost
     cores = float(os.cpu_count() or 1)
     shares = Shares(
-        subject=spent / asked,
+        subject=spent / asking,
         subject_cores=1.0 if bench.pinned else min(float(bench.workers), cores),
-        generator=sum(one.cpu for one in found) / asked,
+        generator=sum(one.cpu for one in found) / asking,
         generators=sum(one.generators for one in found),
-        authorities=(served + behind) / asked,
+        authorities=(served + behind) / asking,
         other_cores=1.0 if bench.pinned else cores,
         foreign=max(0.0, after.all - before.all - known) / length,
         foreign_own=max(0.0, after.busy[0] - before.busy[0] - spent) / length
@@ -201,7 +204,7 @@ def watch(bench: Bench, subject: Running, work: Callable[[], list[Measured]]) ->
         pinned=bench.pinned,
     )  # fmt: skip
     exchanges = max(0.0, arrived - datagrams) / 2 / max(replies, 1)
-    return [Watched(one, spent, exchanges, shares, soft / length) for one in found]
+    return [Watched(one, spent, exchanges, shares, soft / length, dropped) for one in found]
 
 
 def saturated(bench: Bench, subject: Running, load: Load) -> tuple[Watched, Figures]:
@@ -215,6 +218,7 @@ def saturated(bench: Bench, subject: Running, load: Load) -> tuple[Watched, Figu
         "qps": found.rate,
         "answered": found.answered,
         "lost": float(found.lost),
+        "dropped": float(seen.dropped),
         "exchanges": seen.exchanges,
         "busy_subject": seen.shares.subject,
         "busy_generator": seen.shares.generator,

@@ -152,7 +152,8 @@ def test_an_open_loop_charges_a_stall_to_all_who_would_have_waited(tmp_path: Pat
 def test_generators_add_up() -> None:
     line = {
         "sent": 10, "done": 9, "lost": 1, "empty": 1, "rcodes": {"0": 8, "2": 1}, "rate": 4.5,
-        "seconds": 2.0, "cpu": 0.5, "whole": 0.6, "latency": [[300, 9]], "late": [[200, 10]],
+        "seconds": 2.0, "asking": 1.9, "cpu": 0.5, "whole": 0.6,
+        "latency": [[300, 9]], "late": [[200, 10]],
     }  # fmt: skip
     one = generator.read(json.dumps(line))
     assert (one.good, one.answered) == (7, 0.7)
