@@ -169,6 +169,10 @@ class AnswerCache:
     ) -> bytes | None:
         """What :meth:`Answer.message` would give for the live entry; does not count as a hit."""
 
+    def take_due(self, most: int) -> list[tuple[int, bytes, int, bool, bool]]:
+        """(view, name, type, DO, CD) of answers that were asked for in the last tenth of their
+        life and before: each told once, at most some thousand wait. Lives under 20 s are not."""
+
     def set_generation(self, generation: int) -> None: ...
     def flush(self, name: bytes, subtree: bool) -> int: ...
     def entries(self) -> int: ...

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use common::{name, parsed, query, rrset, signature};
 use inland_native::cache::answers::{AnswerCache, Hit, Key};
 use inland_native::cache::records::{Kind, RecordCache, Source};
@@ -207,9 +205,9 @@ fn key(name: &[u8]) -> Key<'_> {
     Key { view: 0, name, rtype: A, do_bit: false, cd: false }
 }
 
-fn answer(owner: &str) -> Arc<Answer> {
+fn answer(owner: &str) -> Answer {
     let set = a(owner, 300, 1);
-    Arc::new(Answer::compose(&name(owner), A, 1, 0, [&[set], &[], &[]], &[], 0.0))
+    Answer::compose(&name(owner), A, 1, 0, [&[set], &[], &[]], &[], 0.0)
 }
 
 fn lookup(cache: &AnswerCache, owner: &str, now: f64) -> Option<(Hit, u32)> {
@@ -224,7 +222,7 @@ fn lookup(cache: &AnswerCache, owner: &str, now: f64) -> Option<(Hit, u32)> {
 #[test]
 fn an_answer_is_served_for_its_lifetime_with_its_destination() {
     let cache = AnswerCache::new(MIB);
-    cache.put(&key(&name("a.example")), 0, answer("a.example"), 60.0, 2, 0.0);
+    cache.put(&key(&name("a.example")), 0, &answer("a.example"), 60.0, 2, 0.0);
     let (hit, ttl) = lookup(&cache, "A.example", 10.0).expect("live");
     assert_eq!((hit.destination, ttl), (2, 290));
     assert!(lookup(&cache, "a.example", 60.0).is_none());
@@ -233,11 +231,31 @@ fn an_answer_is_served_for_its_lifetime_with_its_destination() {
 }
 
 #[test]
+fn a_popular_answer_that_ends_soon_is_told_once() {
+    let cache = AnswerCache::new(MIB);
+    for (owner, lifetime) in [("long.example", 100.0), ("short.example", 10.0)] {
+        cache.put(&key(&name(owner)), 0, &answer(owner), lifetime, 0, 0.0);
+    }
+    lookup(&cache, "short.example", 9.5).expect("live");
+    lookup(&cache, "short.example", 9.6).expect("live");
+    lookup(&cache, "long.example", 91.0).expect("live");
+    assert!(cache.take_due(9).is_empty(), "short lives and what was asked for once are not told");
+    for _ in 0..3 {
+        lookup(&cache, "long.example", 92.0).expect("live");
+    }
+    let due = cache.take_due(9);
+    assert_eq!((due.len(), &*due[0].name), (1, &*name("long.example")));
+    cache.put(&key(&name("long.example")), 0, &answer("long.example"), 100.0, 0, 92.0);
+    lookup(&cache, "long.example", 100.0).expect("live");
+    assert!(cache.take_due(9).is_empty());
+}
+
+#[test]
 fn every_part_of_the_key_counts() {
     let cache = AnswerCache::new(MIB);
     let name = name("a.example");
     let base = key(&name);
-    cache.put(&base, 0, answer("a.example"), 60.0, 0, 0.0);
+    cache.put(&base, 0, &answer("a.example"), 60.0, 0, 0.0);
     let others = [
         Key { view: 1, ..base },
         Key { rtype: MX, ..base },
@@ -252,11 +270,11 @@ fn every_part_of_the_key_counts() {
 fn another_generation_is_neither_served_nor_kept() {
     let cache = AnswerCache::new(MIB);
     cache.set_generation(7);
-    cache.put(&key(&name("old.example")), 7, answer("old.example"), 60.0, 0, 0.0);
+    cache.put(&key(&name("old.example")), 7, &answer("old.example"), 60.0, 0, 0.0);
     cache.set_generation(8);
     assert!(lookup(&cache, "old.example", 1.0).is_none());
-    cache.put(&key(&name("late.example")), 7, answer("late.example"), 60.0, 0, 1.0);
-    cache.put(&key(&name("new.example")), 8, answer("new.example"), 60.0, 0, 1.0);
+    cache.put(&key(&name("late.example")), 7, &answer("late.example"), 60.0, 0, 1.0);
+    cache.put(&key(&name("new.example")), 8, &answer("new.example"), 60.0, 0, 1.0);
     assert!(lookup(&cache, "late.example", 1.0).is_none());
     assert!(lookup(&cache, "new.example", 1.0).is_some());
     assert_eq!(cache.entries(), 2);
@@ -267,7 +285,7 @@ fn answers_are_bounded_in_bytes_and_flushed_by_name() {
     let cache = AnswerCache::new(MIB);
     for index in 0..10_000 {
         let owner = format!("n{index}.example");
-        cache.put(&key(&name(&owner)), 0, answer(&owner), 600.0, 0, 0.0);
+        cache.put(&key(&name(&owner)), 0, &answer(&owner), 600.0, 0, 0.0);
         assert!(cache.bytes() <= MIB);
     }
     assert!(cache.entries() > 1000);

@@ -48,7 +48,7 @@ impl Rig {
 
     fn store(&self) {
         let key = Key { view: VIEW, name: NAME, rtype: 1, do_bit: false, cd: false };
-        self.answers.put(&key, 0, self.answer(), 100.0, 3, self.clock.now());
+        self.answers.put(&key, 0, &self.answer(), 100.0, 3, self.clock.now());
     }
 
     fn misses(&self, count: usize) -> Vec<(u64, Miss)> {

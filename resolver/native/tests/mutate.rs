@@ -5,8 +5,6 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use common::{Wire, name, query, rrset, signature};
 use inland_native::cache::answers::{AnswerCache, Key};
 use inland_native::cache::records::{Kind, RecordCache, Source};
@@ -175,7 +173,7 @@ impl Subject {
         } else {
             let empty: [&[_]; 3] = [&[], &[], &[]];
             let made = Answer::compose(&query.name, rtype, 1, 3, empty, &[], now);
-            self.answers.put(&key, 0, Arc::new(made), 60.0, 3, now);
+            self.answers.put(&key, 0, &made, 60.0, 3, now);
         }
     }
 

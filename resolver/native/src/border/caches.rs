@@ -138,6 +138,8 @@ pub(crate) struct AnswerCache {
     pub(crate) inner: Arc<answers::AnswerCache>,
 }
 
+type DueTuple<'py> = (u32, Bound<'py, PyBytes>, u16, bool, bool);
+
 #[pymethods]
 impl AnswerCache {
     #[new]
@@ -160,8 +162,7 @@ impl AnswerCache {
         now: f64,
     ) {
         let key = Key { view, name, rtype, do_bit: r#do, cd };
-        let answer = Arc::clone(&answer.get().inner);
-        self.inner.put(&key, generation, answer, lifetime, destination, now);
+        self.inner.put(&key, generation, &answer.get().inner, lifetime, destination, now);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -176,7 +177,14 @@ impl AnswerCache {
         now: f64,
     ) -> Option<Bound<'py, PyBytes>> {
         let key = Key { view, name, rtype, do_bit: r#do, cd };
-        self.inner.peek(&key, now).map(|answer| PyBytes::new(py, &answer.message(now)))
+        self.inner.peek(&key, now).map(|message| PyBytes::new(py, &message))
+    }
+
+    fn take_due<'py>(&self, py: Python<'py>, most: usize) -> Vec<DueTuple<'py>> {
+        let tuple = |due: answers::Due| {
+            (due.view, PyBytes::new(py, &due.name), due.rtype, due.do_bit, due.cd)
+        };
+        self.inner.take_due(most).into_iter().map(tuple).collect()
     }
 
     fn set_generation(&self, generation: u64) {

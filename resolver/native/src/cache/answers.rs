@@ -4,25 +4,50 @@
 //! not be looked up here. Entries carry the policy generation that they were composed under; those
 //! of another one than the current are never served.
 //!
-//! Limitations: what has expired is counted until the sweeping hand of `sieve` comes by; what was
+//! Limitations: what has expired is counted until the sweeping hand of `store` comes by; what was
 //! superseded, until it expires.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::shards::Shards;
-use super::sieve::{Entry, allocated};
-use crate::wire::compose::Answer;
+use super::store::{Shape, Store};
+use crate::sys::thread::lock;
+use crate::wire::compose::{Answer, View};
 use crate::wire::micros;
 use crate::wire::name::is_subdomain;
 use crate::wire::query::Client;
+
+/// An answer that is asked for in the last tenth of its life, and was asked for before, is told to
+/// Python, so that it can be had anew before it ends.
+const DUE_PART: i64 = 10;
+/// Lifetimes below are not worth it: the work would come every few seconds.
+const DUE_LIFETIME_MIN: i64 = 20_000_000;
+/// Answers that wait for Python to look; more are not told, and simply expire.
+const DUE_MAX: usize = 4096;
 
 /// What an answer is kept under; `name` plain and in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key<'a> {
     pub view: u32,
     pub name: &'a [u8],
+    pub rtype: u16,
+    pub do_bit: bool,
+    pub cd: bool,
+}
+
+impl Key<'_> {
+    fn bits(&self) -> u8 {
+        u8::from(self.do_bit) | u8::from(self.cd) << 1
+    }
+}
+
+/// A key of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub view: u32,
+    pub name: Box<[u8]>,
     pub rtype: u16,
     pub do_bit: bool,
     pub cd: bool,
@@ -36,85 +61,119 @@ pub struct Hit {
     pub destination: u8,
 }
 
-struct Kept {
-    name: Box<[u8]>,
-    view: u32,
-    rtype: u16,
-    do_bit: bool,
-    cd: bool,
-    destination: u8,
-    generation: u64,
-    expires: i64,
-    answer: Arc<Answer>,
-}
+/// An entry: end of life in microseconds, generation, view, DO and CD as bits, destination; then
+/// the octets of the answer, which hold name and type.
+#[derive(Clone, Copy)]
+struct Kept<'a>(&'a [u8]);
 
-impl Kept {
-    fn key(&self) -> Key<'_> {
-        let Self { view, rtype, do_bit, cd, .. } = *self;
-        Key { view, name: &self.name, rtype, do_bit, cd }
+const EXPIRES: usize = 0;
+const GENERATION: usize = 8;
+const VIEW: usize = 16;
+const BITS: usize = 20;
+const DESTINATION: usize = 21;
+const ANSWER: usize = 22;
+
+impl<'a> Kept<'a> {
+    fn pack(
+        key: &Key<'_>,
+        generation: u64,
+        expires: i64,
+        destination: u8,
+        answer: View<'_>,
+    ) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(ANSWER + answer.octets().len());
+        octets.extend(expires.to_ne_bytes());
+        octets.extend(generation.to_ne_bytes());
+        octets.extend(key.view.to_ne_bytes());
+        octets.extend([key.bits(), destination]);
+        octets.extend(answer.octets());
+        octets
+    }
+
+    fn word(self, at: usize) -> u64 {
+        self.0[at..].first_chunk().map_or(0, |octets| u64::from_ne_bytes(*octets))
+    }
+
+    fn expires(self) -> i64 {
+        self.word(EXPIRES) as i64
+    }
+
+    /// In the last part of a life that counts from when the answer was composed.
+    fn is_due(self, now: i64) -> bool {
+        let lifetime = self.expires() - self.answer().made();
+        lifetime >= DUE_LIFETIME_MIN && (self.expires() - now) * DUE_PART < lifetime
+    }
+
+    fn answer(self) -> View<'a> {
+        View::of(&self.0[ANSWER..])
+    }
+
+    fn name(self) -> &'a [u8] {
+        self.answer().question().0
+    }
+
+    fn is_under(self, key: &Key<'_>) -> bool {
+        self.answer().question() == (key.name, key.rtype.to_be_bytes())
+            && self.0[VIEW..BITS] == key.view.to_ne_bytes()
+            && self.0[BITS] == key.bits()
     }
 }
 
-impl Entry for Kept {
-    fn allocations(&self) -> usize {
-        // Arc: two counters before the value.
-        let answer = allocated(16 + size_of::<Answer>());
-        allocated(self.name.len())
-            + answer
-            + self.answer.allocations().map(allocated).sum::<usize>()
+struct Answers;
+
+impl Shape for Answers {
+    fn is_dead(octets: &[u8], now: i64) -> bool {
+        Kept(octets).expires() <= now
     }
 
-    fn is_dead(&self, now: i64) -> bool {
-        self.expires <= now
+    fn count(_: &[u8]) -> usize {
+        1
     }
 }
 
 /// Replies by key, bounded in bytes.
 pub struct AnswerCache {
     hasher: RandomState,
-    shards: Shards<Kept>,
+    store: Store<Answers>,
     generation: AtomicU64,
+    due: Mutex<VecDeque<Due>>,
 }
 
 impl AnswerCache {
     pub fn new(bytes_max: usize) -> Self {
         Self {
             hasher: RandomState::new(),
-            shards: Shards::new(bytes_max),
+            store: Store::new(bytes_max),
             generation: AtomicU64::new(0),
+            due: Mutex::default(),
         }
     }
 
-    /// Keep `answer` for `lifetime` seconds. One of another generation than the current is not
-    /// kept: it must not push out what the current one has composed.
+    /// Keep `answer`, which is one to the question of `key`, for `lifetime` seconds. One of
+    /// another generation than the current is not kept: it must not push out what the current one
+    /// has composed.
     pub fn put(
         &self,
         key: &Key<'_>,
         generation: u64,
-        answer: Arc<Answer>,
+        answer: &Answer,
         lifetime: f64,
         destination: u8,
         now: f64,
     ) {
         let now = micros(now);
-        let kept = Kept {
-            name: Box::from(key.name),
-            view: key.view,
-            rtype: key.rtype,
-            do_bit: key.do_bit,
-            cd: key.cd,
-            destination,
-            generation,
-            expires: now.saturating_add(micros(lifetime)),
-            answer,
-        };
-        let hash = self.hash(key);
-        if kept.expires > now && generation == self.generation.load(Ordering::Acquire) {
-            self.shards.write(hash).insert(hash, kept, |known| known.key() == *key, now);
+        let expires = now.saturating_add(micros(lifetime));
+        let answers = answer.view().question() == (key.name, key.rtype.to_be_bytes());
+        debug_assert!(answers, "an answer is kept under its own question");
+        if !answers || expires <= now || generation != self.generation.load(Ordering::Acquire) {
+            return;
         }
+        let kept = Kept::pack(key, generation, expires, destination, answer.view());
+        let equal = |known: &[u8]| Kept(known).is_under(key);
+        self.store.change(self.hash(key), equal, |_| Some(kept), now);
     }
 
-    /// Write the live reply for a client into `out` (see [`Answer::write`]).
+    /// Write the live reply for a client into `out` (see [`View::write`]).
     pub fn lookup(
         &self,
         key: &Key<'_>,
@@ -124,20 +183,50 @@ impl AnswerCache {
         limit: usize,
         out: &mut [u8],
     ) -> Option<Hit> {
+        let now = micros(now);
+        let equal = |known: &[u8]| Kept(known).is_under(key);
         let hash = self.hash(key);
-        let shard = self.shards.read(hash);
-        // What is dead must not be marked as used, or it would stay longer.
-        let kept = shard.get(hash, |known| known.key() == *key && self.lives(known, now))?;
-        let length = kept.answer.write(client, question, now, limit, out);
-        Some(Hit { length, destination: kept.destination })
+        let (hit, due) = self.store.get(hash, equal, |known, used| {
+            let kept = Kept(known);
+            // What is dead must not be marked as used, or it would stay longer.
+            if !self.lives(kept, now) {
+                return None;
+            }
+            let length = kept.answer().write(client, question, now, limit, out);
+            let hit = Hit { length, destination: known[DESTINATION] };
+            Some((hit, used && kept.is_due(now)))
+        })?;
+        if due && self.store.tell_once(hash, equal) {
+            self.tell(key);
+        }
+        Some(hit)
     }
 
-    /// The live answer, without a mark of use.
-    pub fn peek(&self, key: &Key<'_>, now: f64) -> Option<Arc<Answer>> {
-        let hash = self.hash(key);
-        let shard = self.shards.read(hash);
-        let kept = shard.peek(hash, |known| known.key() == *key)?;
-        self.lives(kept, now).then(|| Arc::clone(&kept.answer))
+    #[cold]
+    fn tell(&self, key: &Key<'_>) {
+        let Key { view, rtype, do_bit, cd, .. } = *key;
+        let mut due = lock(&self.due);
+        if due.len() < DUE_MAX {
+            due.push_back(Due { view, name: Box::from(key.name), rtype, do_bit, cd });
+        }
+    }
+
+    /// Popular answers that end soon, each told once, oldest first.
+    pub fn take_due(&self, most: usize) -> Vec<Due> {
+        let mut due = lock(&self.due);
+        let count = most.min(due.len());
+        due.drain(..count).collect()
+    }
+
+    /// The message of the live answer (see [`View::message`]), without a mark of use.
+    pub fn peek(&self, key: &Key<'_>, now: f64) -> Option<Vec<u8>> {
+        let now = micros(now);
+        let equal = |known: &[u8]| Kept(known).is_under(key);
+        let read = |known: &[u8]| {
+            let kept = Kept(known);
+            self.lives(kept, now).then(|| kept.answer().message(now))
+        };
+        self.store.peek(self.hash(key), equal, read).flatten()
     }
 
     /// Supersede all entries of other generations, at once.
@@ -147,25 +236,32 @@ impl AnswerCache {
 
     /// Drop the answers to questions for a name, or for it and all below; their number.
     pub fn flush(&self, name: &[u8], subtree: bool) -> usize {
-        let goes = |kept: &Kept| {
-            if subtree { is_subdomain(&kept.name, name) } else { *kept.name == *name }
+        let goes = |known: &[u8]| {
+            let owner = Kept(known).name();
+            if subtree { is_subdomain(owner, name) } else { owner == name }
         };
-        self.shards.drop_where(goes)
+        self.store.drop_where(goes)
     }
 
     pub fn entries(&self) -> usize {
-        self.shards.entries()
+        self.store.entries()
     }
 
     pub fn bytes(&self) -> usize {
-        self.shards.bytes()
+        self.store.bytes()
     }
 
-    fn lives(&self, kept: &Kept, now: f64) -> bool {
-        kept.expires > micros(now) && kept.generation == self.generation.load(Ordering::Acquire)
+    fn lives(&self, kept: Kept<'_>, now: i64) -> bool {
+        kept.expires() > now && kept.word(GENERATION) == self.generation.load(Ordering::Acquire)
     }
 
+    /// Names are the choice of strangers, so the hash is a keyed one (SipHash).
     fn hash(&self, key: &Key<'_>) -> u64 {
-        self.hasher.hash_one((key.view, key.name, key.rtype, key.do_bit, key.cd))
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key.name);
+        hasher.write_u64(
+            u64::from(key.view) << 24 | u64::from(key.rtype) << 8 | u64::from(key.bits()),
+        );
+        hasher.finish()
     }
 }

@@ -6,16 +6,15 @@
 //!
 //! Limitations: signature end is not looked at (that takes wall time and a validator); NXDOMAIN
 //! says nothing of the names below it (RFC 8020). What has expired is counted until the sweeping
-//! hand of `sieve` comes by or something is put for its name.
+//! hand of `store` comes by or something is put for its name.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::packed;
-use super::shards::Shards;
-use super::sieve::{Entry, allocated};
+use super::store::{Shape, Store};
 use crate::wire::message::RRset;
-use crate::wire::name::is_subdomain;
+use crate::wire::name::{self, is_subdomain};
 use crate::wire::{micros, rtype, ttl_left, u32_at};
 
 /// Facts of one name: more types than any honest name has, few enough to go through one by one.
@@ -53,44 +52,59 @@ pub struct Found {
     pub source: Source,
 }
 
-/// An entry.
-struct Fact {
+/// One thing known of a name.
+struct Fact<'a> {
     kind: Kind,
     rank: u8,
     security: u8,
-    origin_octets: u8,
     /// Type that it is about; of no meaning for NXDOMAIN.
     rtype: u16,
     ttl: u32,
     made: i64,
-    /// Origin, then RRsets.
-    octets: Box<[u8]>,
+    origin: &'a [u8],
+    /// RRsets as `packed` writes them.
+    sets: &'a [u8],
 }
 
-impl Fact {
-    fn new(kind: Kind, rtype: u16, ttl: u32, sets: &[RRset], source: &Source, now: f64) -> Self {
-        let origin_octets = source.origin.len().min(ORIGIN_MAX);
-        let mut octets = source.origin[..origin_octets].to_vec();
-        packed::pack(sets, &mut octets);
-        Self {
-            kind,
-            rank: source.rank,
-            security: source.security,
-            origin_octets: origin_octets as u8,
-            rtype,
-            ttl,
-            made: micros(now),
-            octets: octets.into_boxed_slice(),
-        }
+/// Octets of a fact before its origin: made, TTL, octets of the sets, type, kind, rank, security,
+/// octets of the origin.
+const FACT_HEAD: usize = 22;
+
+impl<'a> Fact<'a> {
+    /// The fact at the start of `octets`, and what follows.
+    fn read(octets: &'a [u8]) -> (Self, &'a [u8]) {
+        let (head, rest) = octets.split_at(FACT_HEAD);
+        let word =
+            |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let made = head.first_chunk().map_or(0, |octets| i64::from_ne_bytes(*octets));
+        let (origin, rest) = rest.split_at(usize::from(head[21]));
+        let (sets, rest) = rest.split_at(word(12) as usize);
+        let kind = match head[18] {
+            0 => Kind::Records,
+            1 => Kind::NoData,
+            _ => Kind::NxDomain,
+        };
+        let rtype = u16::from_ne_bytes([head[16], head[17]]);
+        let (rank, security) = (head[19], head[20]);
+        (Self { kind, rank, security, rtype, ttl: word(8), made, origin, sets }, rest)
     }
 
-    fn found(&self, now: i64) -> Found {
-        let (origin, sets) = self.octets.split_at(usize::from(self.origin_octets));
-        let mut sets = packed::unpack(sets);
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.made.to_ne_bytes());
+        out.extend(self.ttl.to_ne_bytes());
+        out.extend((self.sets.len() as u32).to_ne_bytes());
+        out.extend(self.rtype.to_ne_bytes());
+        out.extend([self.kind as u8, self.rank, self.security, self.origin.len() as u8]);
+        out.extend(self.origin);
+        out.extend(self.sets);
+    }
+
+    fn found(&self, name: &[u8], now: i64) -> Found {
+        let mut sets = packed::unpack(self.sets, name);
         for set in &mut sets {
             set.ttl = ttl_left(set.ttl, self.made, now);
         }
-        let (rank, security, origin) = (self.rank, self.security, Box::from(origin));
+        let (rank, security, origin) = (self.rank, self.security, Box::from(self.origin));
         Found { kind: self.kind, sets, source: Source { rank, security, origin } }
     }
 
@@ -107,57 +121,72 @@ impl Fact {
     }
 }
 
-/// All facts of one name.
-struct Known {
-    name: Box<[u8]>,
-    facts: Vec<Fact>,
-}
+/// An entry: the name, then all facts of it.
+#[derive(Clone, Copy)]
+struct Known<'a>(&'a [u8]);
 
-impl Entry for Known {
-    fn allocations(&self) -> usize {
-        let list = allocated(self.facts.capacity() * size_of::<Fact>());
-        let facts: usize = self.facts.iter().map(|fact| allocated(fact.octets.len())).sum();
-        allocated(self.name.len()) + list + facts
+impl<'a> Known<'a> {
+    fn split(self) -> (&'a [u8], &'a [u8]) {
+        self.0.split_at(name::plain_length(self.0).expect("kept names are plain"))
     }
 
-    fn is_dead(&self, now: i64) -> bool {
-        !self.facts.iter().any(|fact| fact.lives(now))
+    fn name(self) -> &'a [u8] {
+        self.split().0
     }
 
-    fn count(&self) -> usize {
-        self.facts.len()
+    fn facts(self) -> impl Iterator<Item = Fact<'a>> {
+        let mut rest = self.split().1;
+        std::iter::from_fn(move || {
+            let (fact, after) = (!rest.is_empty()).then(|| Fact::read(rest))?;
+            rest = after;
+            Some(fact)
+        })
     }
-}
 
-impl Known {
-    fn put(&mut self, fact: Fact, now: i64) -> bool {
-        self.facts.retain(|known| known.lives(now));
-        let better = |known: &Fact| {
+    /// The entry with one more fact; `None` when it may not take the place of what is known.
+    fn with(known: Option<Self>, name: &[u8], fact: &Fact<'_>, now: i64) -> Option<Vec<u8>> {
+        let live = |known: &Fact<'_>| known.lives(now);
+        let mut facts: Vec<Fact<'_>> =
+            known.into_iter().flat_map(Known::facts).filter(live).collect();
+        let better = |known: &Fact<'_>| {
             known.kind == Kind::Records && known.rtype == fact.rtype && known.rank > fact.rank
         };
         match fact.kind {
             // RFC 2181 section 5.4.1: data of less trust does not replace data of more.
-            Kind::Records if self.facts.iter().any(better) => return false,
-            Kind::NxDomain => self.facts.clear(),
-            _ => self.facts.retain(|known| !known.is_about(fact.rtype)),
+            Kind::Records if facts.iter().any(better) => return None,
+            Kind::NxDomain => facts.clear(),
+            _ => facts.retain(|known| !known.is_about(fact.rtype)),
         }
-        let ends = |facts: &[Fact]| (0..facts.len()).min_by_key(|index| facts[*index].end());
-        if self.facts.len() >= FACTS_MAX
-            && let Some(first) = ends(&self.facts)
+        let ends = |facts: &[Fact<'_>]| (0..facts.len()).min_by_key(|index| facts[*index].end());
+        if facts.len() >= FACTS_MAX
+            && let Some(first) = ends(&facts)
         {
-            self.facts.swap_remove(first);
+            facts.swap_remove(first);
         }
-        // Room for one: most names have one fact.
-        self.facts.reserve_exact(1);
-        self.facts.push(fact);
-        true
+        let mut octets = name.to_vec();
+        for fact in facts.iter().chain([fact]) {
+            fact.write(&mut octets);
+        }
+        Some(octets)
+    }
+}
+
+struct Records;
+
+impl Shape for Records {
+    fn is_dead(octets: &[u8], now: i64) -> bool {
+        !Known(octets).facts().any(|fact| fact.lives(now))
+    }
+
+    fn count(octets: &[u8]) -> usize {
+        Known(octets).facts().count()
     }
 }
 
 /// Facts by name and type, bounded in bytes.
 pub struct RecordCache {
     hasher: RandomState,
-    shards: Shards<Known>,
+    store: Store<Records>,
     ttl_max: u32,
     ttl_negative_max: u32,
     /// Whether a DNAME was ever stored: they are rare, and looking for them is not cheap.
@@ -167,35 +196,34 @@ pub struct RecordCache {
 impl RecordCache {
     /// TTLs are in seconds.
     pub fn new(bytes_max: usize, ttl_max: u32, ttl_negative_max: u32) -> Self {
-        let (hasher, shards) = (RandomState::new(), Shards::new(bytes_max));
-        Self { hasher, shards, ttl_max, ttl_negative_max, dnames: AtomicBool::new(false) }
+        let (hasher, store) = (RandomState::new(), Store::new(bytes_max));
+        let dnames = AtomicBool::new(false);
+        Self { hasher, store, ttl_max, ttl_negative_max, dnames }
     }
 
     /// The live fact for name and type.
     pub fn get(&self, name: &[u8], rrtype: u16, now: f64) -> Option<Found> {
         let (hash, now) = (self.hasher.hash_one(name), micros(now));
-        let shard = self.shards.read(hash);
-        let known = shard.get(hash, |known| *known.name == *name)?;
-        let fact = known.facts.iter().find(|fact| fact.is_about(rrtype) && fact.lives(now))?;
-        Some(fact.found(now))
+        let equal = |known: &[u8]| Known(known).name() == name;
+        self.store.get(hash, equal, |known, _| {
+            let fact =
+                Known(known).facts().find(|fact| fact.is_about(rrtype) && fact.lives(now))?;
+            Some(fact.found(name, now))
+        })
     }
 
     /// Whether something is known that answers this question or is an alias on its way: the name
     /// and type, the name's absence, a CNAME there, a DNAME above.
     pub fn knows(&self, name: &[u8], rrtype: u16, now: f64) -> bool {
         let (hash, micros_now) = (self.hasher.hash_one(name), micros(now));
-        let shard = self.shards.read(hash);
-        let tells = |fact: &Fact| {
+        let tells = |fact: Fact<'_>| {
             let alias = fact.kind == Kind::Records && fact.rtype == rtype::CNAME;
             (fact.is_about(rrtype) || alias) && fact.lives(micros_now)
         };
-        if shard
-            .peek(hash, |known| *known.name == *name)
-            .is_some_and(|known| known.facts.iter().any(tells))
-        {
+        let equal = |known: &[u8]| Known(known).name() == name;
+        if self.store.peek(hash, equal, |known| Known(known).facts().any(tells)) == Some(true) {
             return true;
         }
-        drop(shard);
         self.dnames.load(Relaxed) && self.is_below_dname(name, now)
     }
 
@@ -213,13 +241,12 @@ impl RecordCache {
     /// Store records; whether they stand now. A negative answer for the name or type gives way
     /// whatever the rank: it is the name's existence that glue shows, too.
     pub fn put(&self, mut set: RRset, source: Source, now: f64) -> bool {
-        let ttl = set.ttl.min(self.ttl_max).min(original_ttl(&set));
-        set.ttl = ttl;
+        set.ttl = set.ttl.min(self.ttl_max).min(original_ttl(&set));
         if set.rtype == rtype::DNAME {
             self.dnames.store(true, Relaxed);
         }
-        let sets = std::slice::from_ref(&set);
-        self.store(&set.name, Fact::new(Kind::Records, set.rtype, ttl, sets, &source, now))
+        let (name, rtype, ttl) = (set.name.clone(), set.rtype, set.ttl);
+        self.store(&name, Kind::Records, rtype, ttl, &[set], &source, now)
     }
 
     /// Store NODATA or NXDOMAIN for `ttl` seconds with its proofs.
@@ -241,37 +268,48 @@ impl RecordCache {
             proof.ttl = proof.ttl.min(ttl);
         }
         let source = Source { rank: RANK_NEGATIVE, security, origin: Box::from(origin) };
-        self.store(name, Fact::new(kind, rrtype, ttl, &proofs, &source, now));
+        self.store(name, kind, rrtype, ttl, &proofs, &source, now);
     }
 
-    fn store(&self, name: &[u8], fact: Fact) -> bool {
-        if fact.ttl == 0 {
+    #[allow(clippy::too_many_arguments)]
+    fn store(
+        &self,
+        name: &[u8],
+        kind: Kind,
+        rtype: u16,
+        ttl: u32,
+        sets: &[RRset],
+        source: &Source,
+        now: f64,
+    ) -> bool {
+        if ttl == 0 {
             return false;
         }
-        let (hash, now) = (self.hasher.hash_one(name), fact.made);
-        let make = || Known { name: Box::from(name), facts: Vec::new() };
-        self.shards.write(hash).change(
-            hash,
-            |known| *known.name == *name,
-            make,
-            |known| known.put(fact, now),
-            now,
-        )
+        let (hash, made) = (self.hasher.hash_one(name), micros(now));
+        let mut octets = Vec::new();
+        packed::pack(sets, name, &mut octets);
+        let origin = &source.origin[..source.origin.len().min(ORIGIN_MAX)];
+        let Source { rank, security, .. } = *source;
+        let fact = Fact { kind, rank, security, rtype, ttl, made, origin, sets: &octets };
+        let equal = |known: &[u8]| Known(known).name() == name;
+        let with = |known: Option<&[u8]>| Known::with(known.map(Known), name, &fact, made);
+        self.store.change(hash, equal, with, made)
     }
 
     /// Forget a name, or it and all below; the number of facts dropped.
     pub fn flush(&self, name: &[u8], subtree: bool) -> usize {
-        self.shards.drop_where(|known| {
-            if subtree { is_subdomain(&known.name, name) } else { *known.name == *name }
+        self.store.drop_where(|known| {
+            let owner = Known(known).name();
+            if subtree { is_subdomain(owner, name) } else { owner == name }
         })
     }
 
     pub fn entries(&self) -> usize {
-        self.shards.entries()
+        self.store.entries()
     }
 
     pub fn bytes(&self) -> usize {
-        self.shards.bytes()
+        self.store.bytes()
     }
 }
 

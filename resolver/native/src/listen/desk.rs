@@ -216,7 +216,7 @@ mod tests {
         let answers = Arc::new(AnswerCache::new(1 << 16));
         let answer = compose::Answer::compose(NAME, 1, 1, 0, [&[], &[], &[]], &[], 0.0);
         let key = Key { view: VIEW, name: NAME, rtype: 1, do_bit: false, cd: false };
-        answers.put(&key, 0, Arc::new(answer), 1e9, 3, 0.0);
+        answers.put(&key, 0, &answer, 1e9, 3, 0.0);
         let shared = Shared {
             clock: Arc::new(Clock::new(None)),
             answers,

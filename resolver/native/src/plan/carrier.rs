@@ -426,7 +426,7 @@ impl Carrier {
                 for (do_bit, cd, life, answer) in answers {
                     let key = AnswerKey { view: plan.view, name: &lookup.name, rtype, do_bit, cd };
                     let answers = &self.plans.answers;
-                    answers.put(&key, generation, answer, life, destination, now);
+                    answers.put(&key, generation, &answer, life, destination, now);
                 }
                 plain.store(&self.plans.records, &lookup.name, rtype, address, now);
             }

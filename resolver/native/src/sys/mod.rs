@@ -1,6 +1,7 @@
 //! System calls behind safe faces: epoll, eventfd, sockets, threads, random octets.
 //!
-//! Every `unsafe` of the packet path stands here, so that the doors above read as protocol code.
+//! Every `unsafe` of the packet path stands here, but for the memory of the caches (`cache::store`,
+//! `cache::blob`) and of the counters, so that the doors above read as protocol code.
 
 pub mod address;
 pub mod batch;

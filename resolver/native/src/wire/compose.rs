@@ -23,23 +23,26 @@ const OPT_OCTETS: usize = 11;
 /// Room that a composed message leaves for OPT with all extended errors.
 const OPT_ROOM: usize = OPT_OCTETS + EDE_MAX * (6 + EDE_TEXT_MAX);
 
-/// Extended errors, cut to `EDE_MAX` and `EDE_TEXT_MAX`.
-pub type Ede = Box<[(u16, Box<str>)]>;
-
 /// A composed reply without what is the client's: ID, RD, CD, letter case, OPT, truncation.
+///
+/// One run of octets, as the cache keeps it: a header of ours, then the message (ID 0), then where
+/// TTLs stand in it as 16-bit numbers, then extended errors as options.
+#[derive(Clone, Copy)]
+pub struct View<'a>(&'a [u8]);
+
+/// An [`Answer`] of its own.
 #[derive(Debug)]
-pub struct Answer {
-    /// Header with ID 0, question, records; then where TTLs stand in them, as 16-bit numbers: one
-    /// allocation, since a cache holds many.
-    octets: Box<[u8]>,
-    /// Octets of the message alone.
-    length: usize,
-    question_end: usize,
-    /// Upper bits go to OPT.
-    rcode: u16,
-    ede: Ede,
-    /// Microseconds that TTLs count from.
-    made: i64,
+pub struct Answer(Box<[u8]>);
+
+/// Our header: microseconds that TTLs count from; octets of the message; end of the question in
+/// it; response code, whose upper bits go to OPT; number of TTLs.
+mod head {
+    pub const MADE: usize = 0;
+    pub const LENGTH: usize = 8;
+    pub const QUESTION_END: usize = 10;
+    pub const RCODE: usize = 12;
+    pub const TTLS: usize = 14;
+    pub const OCTETS: usize = 16;
 }
 
 impl Answer {
@@ -73,30 +76,29 @@ impl Answer {
         }
         writer.octets[2..4].copy_from_slice(&flags.to_be_bytes());
         writer.count(2, 1);
-        let length = writer.octets.len();
-        writer.octets.extend(writer.ttls.iter().flat_map(|offset| offset.to_be_bytes()));
-        Self {
-            octets: writer.octets.into_boxed_slice(),
-            length,
-            question_end,
-            rcode,
-            ede: cut_ede(ede),
-            made: micros(now),
+        let Writer { octets: message, ttls, .. } = writer;
+        let mut octets = Vec::with_capacity(head::OCTETS + message.len() + 2 * ttls.len());
+        octets.extend(micros(now).to_ne_bytes());
+        for number in [message.len(), question_end, usize::from(rcode), ttls.len()] {
+            octets.extend((number as u16).to_ne_bytes());
         }
+        octets.extend(message);
+        octets.extend(ttls.iter().flat_map(|offset| offset.to_ne_bytes()));
+        octets.extend(ede_options(ede));
+        Self(octets.into_boxed_slice())
     }
 
-    /// The reply with ID 0, RA set and no OPT, TTLs counted down to `now`.
+    /// To read it and to write replies of it.
+    pub fn view(&self) -> View<'_> {
+        View(&self.0)
+    }
+
+    /// As [`View::message`].
     pub fn message(&self, now: f64) -> Vec<u8> {
-        let mut out = self.octets[..self.length].to_vec();
-        self.count_down(now, &mut out);
-        out
+        self.view().message(micros(now))
     }
 
-    /// Write the reply for one client into `out`, at most `limit` octets; returns its length.
-    ///
-    /// What does not fit becomes the question alone with TC (and OPT where the client sent one).
-    /// `question` is the question section as the client sent it; `out` holds `limit` octets and
-    /// these 512 at least.
+    /// As [`View::write`].
     pub fn write(
         &self,
         client: &Client,
@@ -105,12 +107,89 @@ impl Answer {
         limit: usize,
         out: &mut [u8],
     ) -> usize {
+        self.view().write(client, question, micros(now), limit, out)
+    }
+}
+
+impl<'a> View<'a> {
+    /// Of octets that [`View::octets`] gave.
+    pub fn of(octets: &'a [u8]) -> Self {
+        Self(octets)
+    }
+
+    /// What [`View::of`] takes.
+    pub fn octets(self) -> &'a [u8] {
+        self.0
+    }
+
+    fn number(self, at: usize) -> usize {
+        usize::from(u16::from_ne_bytes([self.0[at], self.0[at + 1]]))
+    }
+
+    /// When it was composed, in microseconds.
+    pub fn made(self) -> i64 {
+        self.0[head::MADE..].first_chunk().map_or(0, |octets| i64::from_ne_bytes(*octets))
+    }
+
+    fn question_end(self) -> usize {
+        self.number(head::QUESTION_END)
+    }
+
+    fn octets_of_message(self) -> &'a [u8] {
+        &self.0[head::OCTETS..][..self.number(head::LENGTH)]
+    }
+
+    fn ttls(self) -> &'a [u8] {
+        let start = head::OCTETS + self.number(head::LENGTH);
+        &self.0[start..][..2 * self.number(head::TTLS)]
+    }
+
+    fn ede(self) -> &'a [u8] {
+        &self.0[head::OCTETS + self.number(head::LENGTH) + 2 * self.number(head::TTLS)..]
+    }
+
+    /// Name and type of the question, in wire form.
+    pub fn question(self) -> (&'a [u8], [u8; 2]) {
+        let end = self.question_end() - 4;
+        let octets = self.octets_of_message();
+        (&octets[HEADER..end], [octets[end], octets[end + 1]])
+    }
+
+    /// Response code with its extended bits.
+    pub fn rcode(self) -> u16 {
+        self.number(head::RCODE) as u16
+    }
+
+    /// The reply with ID 0, RA set and no OPT, TTLs counted down to `now` (microseconds).
+    pub fn message(self, now: i64) -> Vec<u8> {
+        let mut out = self.octets_of_message().to_vec();
+        self.count_down(now, &mut out);
+        out
+    }
+
+    /// Write the reply for one client into `out`, at most `limit` octets; returns its length.
+    ///
+    /// What does not fit becomes the question alone with TC (and OPT where the client sent one).
+    /// `question` is the question section as the client sent it; `out` holds `limit` octets and
+    /// these 512 at least. `now` is in microseconds.
+    pub fn write(
+        self,
+        client: &Client,
+        question: &[u8],
+        now: i64,
+        limit: usize,
+        out: &mut [u8],
+    ) -> usize {
         let limit = limit.min(out.len());
-        let opt = client.edns.map(|edns| Opt::fit(edns, self.rcode, &self.ede, self, limit));
+        let (message, question_end, rcode) =
+            (self.octets_of_message(), self.question_end(), self.rcode());
+        let opt = client
+            .edns
+            .map(|edns| Opt::fit(edns, rcode, self.ede(), [message.len(), question_end], limit));
         let room = limit.saturating_sub(opt.as_ref().map_or(0, |opt| opt.length));
-        let whole = self.length <= room;
-        let mut at = if whole { self.length } else { self.question_end };
-        out[..at].copy_from_slice(&self.octets[..at]);
+        let whole = message.len() <= room;
+        let mut at = if whole { message.len() } else { question_end };
+        out[..at].copy_from_slice(&message[..at]);
         let mut flags = u16::from_be_bytes([out[2], out[3]]);
         if whole {
             self.count_down(now, out);
@@ -120,13 +199,13 @@ impl Answer {
         }
         out[..2].copy_from_slice(&client.id.to_be_bytes());
         flags |= client.flags & (flag::RD | flag::CD);
-        if opt.is_none() && self.rcode > flag::RCODE {
+        if opt.is_none() && rcode > flag::RCODE {
             // The lower bits alone would say something else.
             flags = flags & !flag::RCODE | rcode::SERVFAIL;
         }
         out[2..4].copy_from_slice(&flags.to_be_bytes());
-        if question.len() == self.question_end - HEADER {
-            out[HEADER..self.question_end].copy_from_slice(question);
+        if question.len() == question_end - HEADER {
+            out[HEADER..question_end].copy_from_slice(question);
         }
         if let Some(opt) = opt {
             at = opt.write(out, at);
@@ -134,28 +213,16 @@ impl Answer {
         at
     }
 
-    /// Response code with its extended bits.
-    pub fn rcode(&self) -> u16 {
-        self.rcode
-    }
-
-    /// Octets of the heap that this answer holds: those of each allocation.
-    pub fn allocations(&self) -> impl Iterator<Item = usize> + '_ {
-        [self.octets.len(), size_of_val(&*self.ede)]
-            .into_iter()
-            .chain(self.ede.iter().map(|(_, text)| text.len()))
-    }
-
-    fn count_down(&self, now: f64, out: &mut [u8]) {
-        let now = micros(now);
-        if now == self.made {
+    fn count_down(self, now: i64, out: &mut [u8]) {
+        let made = self.made();
+        if now == made {
             return;
         }
-        for offset in self.octets[self.length..].chunks_exact(2) {
-            let at = usize::from(u16::from_be_bytes([offset[0], offset[1]]));
+        for offset in self.ttls().chunks_exact(2) {
+            let at = usize::from(u16::from_ne_bytes([offset[0], offset[1]]));
             let field = &mut out[at..at + 4];
             let ttl = u32::from_be_bytes([field[0], field[1], field[2], field[3]]);
-            field.copy_from_slice(&ttl_left(ttl, self.made, now).to_be_bytes());
+            field.copy_from_slice(&ttl_left(ttl, made, now).to_be_bytes());
         }
     }
 }
@@ -180,7 +247,7 @@ pub fn error(
     let end = HEADER + question.len();
     out[HEADER..end].copy_from_slice(question);
     let Some(edns) = client.edns else { return end };
-    let ede = cut_ede(ede);
+    let ede = ede_options(ede);
     let room = super::UDP_MIN - end;
     let kept = [EdeKept::Text, EdeKept::Codes, EdeKept::Nothing]
         .into_iter()
@@ -189,9 +256,28 @@ pub fn error(
     Opt::new(edns, rcode, &ede, kept).write(out, end)
 }
 
-fn cut_ede(ede: &[(u16, &str)]) -> Ede {
-    let cut = |text: &str| Box::from(&text[..text.floor_char_boundary(EDE_TEXT_MAX)]);
-    ede.iter().take(EDE_MAX).map(|(code, text)| (*code, cut(text))).collect()
+/// Extended errors as options, cut to `EDE_MAX` and `EDE_TEXT_MAX`.
+fn ede_options(ede: &[(u16, &str)]) -> Vec<u8> {
+    let mut octets = Vec::new();
+    for (code, text) in ede.iter().take(EDE_MAX) {
+        let text = &text[..text.floor_char_boundary(EDE_TEXT_MAX)];
+        for number in [EDE_OPTION, (2 + text.len()) as u16, *code] {
+            octets.extend(number.to_be_bytes());
+        }
+        octets.extend(text.as_bytes());
+    }
+    octets
+}
+
+/// The codes and texts of `ede_options`.
+fn each_ede(mut options: &[u8]) -> impl Iterator<Item = ([u8; 2], &[u8])> {
+    std::iter::from_fn(move || {
+        let (head, rest) = options.split_at_checked(EDE_HEAD)?;
+        let (text, rest) =
+            rest.split_at_checked(usize::from(u16::from_be_bytes([head[2], head[3]])) - 2)?;
+        options = rest;
+        Some(([head[4], head[5]], text))
+    })
 }
 
 /// What of the extended errors goes into a reply. RFC 8914 section 3: they must not push out what
@@ -204,10 +290,10 @@ enum EdeKept {
 }
 
 impl EdeKept {
-    fn octets(self, ede: &Ede) -> usize {
+    fn octets(self, ede: &[u8]) -> usize {
         match self {
-            Self::Text => ede.iter().map(|(_, text)| 6 + text.len()).sum(),
-            Self::Codes => 6 * ede.len(),
+            Self::Text => ede.len(),
+            Self::Codes => EDE_HEAD * each_ede(ede).count(),
             Self::Nothing => 0,
         }
     }
@@ -217,20 +303,20 @@ impl EdeKept {
 struct Opt<'a> {
     edns: ClientEdns,
     rcode: u16,
-    ede: &'a Ede,
+    ede: &'a [u8],
     kept: EdeKept,
     length: usize,
 }
 
 impl<'a> Opt<'a> {
-    fn new(edns: ClientEdns, rcode: u16, ede: &'a Ede, kept: EdeKept) -> Self {
+    fn new(edns: ClientEdns, rcode: u16, ede: &'a [u8], kept: EdeKept) -> Self {
         Self { edns, rcode, ede, kept, length: OPT_OCTETS + kept.octets(ede) }
     }
 
     /// With as much of the extended errors as the whole message leaves room for; with all of them
     /// when the message does not fit anyway and only the question is sent.
-    fn fit(edns: ClientEdns, rcode: u16, ede: &'a Ede, answer: &Answer, limit: usize) -> Self {
-        for body in [answer.length, answer.question_end] {
+    fn fit(edns: ClientEdns, rcode: u16, ede: &'a [u8], bodies: [usize; 2], limit: usize) -> Self {
+        for body in bodies {
             for kept in [EdeKept::Text, EdeKept::Codes, EdeKept::Nothing] {
                 let opt = Self::new(edns, rcode, ede, kept);
                 if body + opt.length <= limit {
@@ -253,11 +339,11 @@ impl<'a> Opt<'a> {
         put(&[(self.rcode >> 4) as u8, 0, u8::from(self.edns.do_bit) << 7, 0]);
         put(&((self.length - OPT_OCTETS) as u16).to_be_bytes());
         if self.kept != EdeKept::Nothing {
-            for (code, text) in self.ede {
-                let text = if self.kept == EdeKept::Text { text.as_bytes() } else { &[] };
+            for (code, text) in each_ede(self.ede) {
+                let text = if self.kept == EdeKept::Text { text } else { &[] };
                 put(&EDE_OPTION.to_be_bytes());
                 put(&((2 + text.len()) as u16).to_be_bytes());
-                put(&code.to_be_bytes());
+                put(&code);
                 put(text);
             }
         }
@@ -269,6 +355,8 @@ impl<'a> Opt<'a> {
 
 /// Option code of an extended error (RFC 8914 section 2).
 const EDE_OPTION: u16 = 15;
+/// Octets of such an option before its text.
+const EDE_HEAD: usize = 6;
 
 /// A message in the making.
 struct Writer<'a> {
