@@ -14,9 +14,11 @@
 
 pub mod busy;
 pub mod carrier;
+mod choice;
 mod flight;
 pub mod lines;
 pub mod plain;
+mod queue;
 pub mod report;
 
 use std::collections::HashMap;

@@ -100,6 +100,7 @@ impl Worker {
     /// What the carrier has to say to clients and to Python.
     fn end_turn(&mut self) {
         let Some(carrier) = &mut self.carrier else { return };
+        self.misses.extend(carrier.begin_some(self.desk.now, &self.poll, &self.desk.books));
         let now = Instant::now();
         carrier.expire(now);
         carrier.publish(now, &self.shared.clients, &self.desk.books);
@@ -111,6 +112,7 @@ impl Worker {
             carrier.replies.clear();
         }
         self.sender.shed(&self.desk.books, std::mem::take(&mut carrier.shed));
+        self.queue_misses();
     }
 
     fn serve(&mut self, socket: usize) {
@@ -156,10 +158,10 @@ impl Worker {
                     mark: 0,
                     zone: 0,
                 };
-                let (desk, poll) = (&self.desk, &self.poll);
+                let desk = &self.desk;
                 let left = match &mut self.carrier {
                     Some(carrier) => {
-                        carrier.offer(miss, &name, qtype, desk.started, desk.now, poll, &desk.books)
+                        carrier.offer(miss, &name, qtype, desk.started, desk.now, &desk.books)
                     }
                     None => Some(miss),
                 };

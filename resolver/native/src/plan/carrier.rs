@@ -11,9 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::flight::{Flight, Waiting, client, compose};
+use super::choice::Dice;
+use super::flight::{Flight, Queued, Waiting, client, compose};
 use super::lines::Lines;
 use super::plain::{self, Plain};
+use super::queue::Queue;
 use super::report::{Lookup, News, Punt, PuntResult, Unlocated};
 use super::{Found, Plan, Plans};
 use crate::cache::answers::Key as AnswerKey;
@@ -29,6 +31,10 @@ use crate::sys::socket::{Socket, would_block};
 use crate::sys::timers::Timers;
 use crate::wire::ask;
 use crate::wire::compose::Answer;
+
+/// Exchanges begun between two reads of the listener's sockets: about half a millisecond of work,
+/// in which a receive buffer cannot fill.
+const BEGIN_MAX: usize = 32;
 
 /// Datagrams read from one socket in one go; one is expected.
 const READS_MAX: usize = 16;
@@ -49,7 +55,8 @@ pub struct Carrier {
     plans: Arc<Plans>,
     clock: Arc<Clock>,
     random: Random,
-    dice: u32,
+    dice: Dice,
+    queue: Queue<Queued>,
     flights: Slab<Flight>,
     under_way: usize,
     sockets_max: usize,
@@ -73,12 +80,13 @@ impl Carrier {
     /// `sockets_max`: bound of this thread's upstream sockets.
     pub fn new(plans: Arc<Plans>, clock: Arc<Clock>, sockets_max: usize) -> Self {
         let mut random = Random::default();
-        let dice = u32::from(random.u16()) << 16 | u32::from(random.u16()) | 1;
+        let dice = Dice::new(&mut random);
         Self {
             plans,
             clock,
             random,
             dice,
+            queue: Queue::default(),
             flights: Slab::default(),
             under_way: 0,
             sockets_max,
@@ -97,8 +105,8 @@ impl Carrier {
     }
 
     /// Take a miss, or give it back when it is Python's, with marks for the tables of those that
-    /// wait. `name` is the question's, in lower case; `arrived` when it came.
-    #[allow(clippy::too_many_arguments)]
+    /// wait. `name` is the question's, in lower case; `arrived` when it came. Its exchange begins
+    /// with [`Self::begin_some`].
     pub fn offer(
         &mut self,
         mut miss: Miss,
@@ -106,7 +114,6 @@ impl Carrier {
         rtype: u16,
         arrived: Instant,
         now: f64,
-        poll: &Poll,
         books: &Area,
     ) -> Option<Miss> {
         let mark = self.plans.mark(name, rtype);
@@ -125,9 +132,43 @@ impl Carrier {
             }
         };
         miss.zone = self.plans.zone_mark(&plan);
-        if self.plans.busy.has(mark)
-            || self.plans.has_failed(mark, now)
-            || self.plans.records.knows(name, rtype, now)
+        let queued = Queued { name: Box::from(name), rtype, arrived, miss };
+        self.shed.extend(self.queue.push(queued.miss.zone, queued).map(|shed| shed.miss));
+        None
+    }
+
+    /// Begin a bounded number of exchanges, zone after zone; returns the misses that turn out to
+    /// be Python's.
+    pub fn begin_some(&mut self, now: f64, poll: &Poll, books: &Area) -> Vec<Miss> {
+        let mut left = Vec::new();
+        for _ in 0..BEGIN_MAX {
+            let Some(queued) = self.queue.pop() else { break };
+            left.extend(self.begin_or_leave(queued, now, poll, books));
+        }
+        left
+    }
+
+    fn begin_or_leave(
+        &mut self,
+        queued: Queued,
+        now: f64,
+        poll: &Poll,
+        books: &Area,
+    ) -> Option<Miss> {
+        let Queued { miss, name, rtype, arrived } = queued;
+        if let Some(key) = self.same.get(&miss.mark).copied()
+            && self.flights.get(key).is_some_and(|flight| flight.asks(&name, rtype))
+        {
+            self.join(key, miss, arrived, books);
+            return None;
+        }
+        // Looked for again: a plan may have been withdrawn since the miss was queued.
+        let Found::Carry(plan) = self.plans.find(VIEW, &name, rtype, now) else {
+            return Some(miss);
+        };
+        if self.plans.busy.has(miss.mark)
+            || self.plans.has_failed(miss.mark, now)
+            || self.plans.records.knows(&name, rtype, now)
             || self.plans.reports.is_full()
             || !self.make_room()
         {
@@ -172,17 +213,17 @@ impl Carrier {
         &mut self,
         plan: Arc<Plan>,
         miss: Miss,
-        name: &[u8],
+        name: Box<[u8]>,
         rtype: u16,
         arrived: Instant,
         poll: &Poll,
         books: &Area,
     ) {
-        let chosen = self.choose(&plan);
+        let chosen = self.dice.choose(&plan, self.plans.bounds.explore_one_in);
         let server = &plan.servers[chosen];
         let (slot, wait) = (server.slot, server.wait);
         let address = SocketAddr::new(server.address, self.plans.bounds.port);
-        let query = self.query(&plan, chosen, name, rtype);
+        let query = self.query(&plan, chosen, &name, rtype);
         let (zone, mark, client) = (miss.zone, miss.mark, miss.origin.client().ip());
         books.count(Scalar::Planned, 1);
         // Before the first call that could fail for reasons of the network (see the door).
@@ -193,7 +234,7 @@ impl Carrier {
             server: chosen,
             zone,
             mark,
-            name: Box::from(name),
+            name,
             rtype,
             query,
             sent,
@@ -241,33 +282,6 @@ impl Carrier {
         if let Some(key) = oldest {
             self.give_up(key);
         }
-    }
-
-    /// The server to ask: nearly always the one of the least score, with some jitter.
-    fn choose(&mut self, plan: &Plan) -> usize {
-        let count = plan.servers.len();
-        if count == 1 {
-            return 0;
-        }
-        if self.roll().is_multiple_of(self.plans.bounds.explore_one_in) {
-            return self.roll() as usize % count;
-        }
-        let mut best = (f32::INFINITY, 0);
-        for (at, server) in plan.servers.iter().enumerate() {
-            let jitter = 0.85 + 0.3 * (self.roll() as f32 / u32::MAX as f32);
-            if server.score * jitter < best.0 {
-                best = (server.score * jitter, at);
-            }
-        }
-        best.1
-    }
-
-    /// A number that need not be hard to guess (xorshift).
-    fn roll(&mut self) -> u32 {
-        self.dice ^= self.dice << 13;
-        self.dice ^= self.dice >> 17;
-        self.dice ^= self.dice << 5;
-        self.dice
     }
 
     fn query(&mut self, plan: &Plan, server: usize, name: &[u8], rtype: u16) -> Box<[u8]> {
@@ -556,6 +570,9 @@ impl Carrier {
 
     /// How long the thread may sleep.
     pub fn sleep(&mut self, now: Instant) -> Option<Duration> {
+        if !self.queue.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let lingering = [&self.replied, &self.silent];
         let ends = lingering.into_iter().filter_map(|line| line.front()).map(|(until, _)| *until);
         let due = self.news.due(now);

@@ -11,6 +11,14 @@ use crate::sys::socket::Socket;
 use crate::wire::compose::Answer;
 use crate::wire::{CLASS_IN, rcode};
 
+/// A miss whose exchange has not begun.
+pub struct Queued {
+    pub miss: Miss,
+    pub name: Box<[u8]>,
+    pub rtype: u16,
+    pub arrived: Instant,
+}
+
 /// A socket of one exchange, under way or lingering.
 pub struct Flight {
     pub socket: Socket,

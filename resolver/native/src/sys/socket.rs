@@ -8,8 +8,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use super::address::RawAddress;
 use super::{check, check_size};
 
-/// Queries of a burst that wait in the kernel: about 4,000 small datagrams. The kernel caps it
-/// at net.core.rmem_max.
+/// Queries of a burst that wait in the kernel: about 4,000 small datagrams. Without
+/// CAP_NET_ADMIN the kernel caps it at net.core.rmem_max.
 const LISTEN_BUFFER: libc::c_int = 4 << 20;
 
 /// Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
@@ -88,8 +88,10 @@ impl Socket {
         let socket = Self::open(address, libc::SOCK_DGRAM)?;
         socket.option(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
         socket.option(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)?;
-        // The kernel gives what it allows; a smaller buffer is no reason not to start.
-        let _ = socket.option(libc::SOL_SOCKET, libc::SO_RCVBUF, LISTEN_BUFFER);
+        // With the right to, past the kernel's cap. A smaller buffer is no reason not to start.
+        if socket.option(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, LISTEN_BUFFER).is_err() {
+            let _ = socket.option(libc::SOL_SOCKET, libc::SO_RCVBUF, LISTEN_BUFFER);
+        }
         let _ = socket.option(libc::SOL_SOCKET, libc::SO_SNDBUF, LISTEN_BUFFER);
         // A socket with an address of its own answers from it anyway, at less cost.
         let tell = libc::c_int::from(address.ip().is_unspecified());
