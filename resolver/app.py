@@ -146,9 +146,9 @@ class App:
                 if self._control is not None:
                     nursery.start_soon(self._control.run)
                 nursery.start_soon(self._driver.run)
-                gc.collect()
-                gc.freeze()  # what is built by now lives as long as we do
                 self._announce()
+                gc.freeze()  # what is built by now lives as long as we do
+                gc.enable()  # the command had it off while it built
                 async for number in received:
                     if number != signal.SIGHUP:
                         break
