@@ -150,6 +150,13 @@ class AnswerStore:
             now,
         )
 
+    def take_due(self, most: int) -> list[AnswerKey]:
+        """Keys of popular answers that end soon, each once."""
+        return [
+            AnswerKey(view, Question(Name(name), rtype), do, cd)
+            for view, name, rtype, do, cd in self.native.take_due(most)
+        ]
+
     def set_generation(self, generation: int) -> None:
         """From now on serve only replies of this generation."""
         self.native.set_generation(generation)

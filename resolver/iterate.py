@@ -11,7 +11,7 @@ from resolver import limits, local
 from resolver.asking import Unanswered
 from resolver.core import Core
 from resolver.descend import Piece, descend
-from resolver.model import Cached, CachedKind, Ede, Question, Rcode, Result, RRset, Type
+from resolver.model import Cached, CachedKind, Ede, Purpose, Question, Rcode, Result, RRset, Type
 from resolver.names import Name, ancestors, from_wire
 from resolver.response import YXDOMAIN, Alias, Negative, Positive, TooLong, synthesise
 from resolver.task import Task
@@ -29,7 +29,9 @@ def resolve(task: Task) -> Generator[Wish, News, Result]:
         link = Question(name, question.rtype)
         if task.core.settings.special_use and (found := local.answer(link)) is not None:
             return replace(found, answer=(*answer, *found.answer))
-        piece = from_records(task.core, link, task.now)
+        # A refresh is there to learn anew what the records still hold.
+        refreshed = task.purpose is Purpose.REFRESH and name == question.name
+        piece = None if refreshed else from_records(task.core, link, task.now)
         if piece is None:
             fetched = yield from descend(task, link)
             if isinstance(fetched, Unanswered):

@@ -254,3 +254,6 @@ translator has fewer; one flooding client leaves the rest of the room to others.
 PLANNED_BACKLOG_MAX: Final = 65_536
 """Planned lookups that Python has not been told of: some seconds of a flood. Past it misses wait
 for Python like any other."""
+
+TURN_REFRESHES: Final = 64
+"""Popular answers near their end that are looked up anew in one turn: clients come first."""

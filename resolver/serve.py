@@ -108,6 +108,9 @@ class Service:
                 self._go_on(punted, now)
         for miss in self._listener.take(limits.TURN_MISSES):
             self._admit(miss, now)
+        if not self._stopping:
+            for key in self._answers.take_due(limits.TURN_REFRESHES):
+                self._refresh(key)
 
     def _admit(self, miss: Miss, now: float) -> None:
         if (turned := self._turned(miss)) is not None:
@@ -163,14 +166,34 @@ class Service:
         self._pending[miss.key] = pending
 
         def done(result: Result, books: Books) -> None:
-            del self._pending[miss.key]
-            try:
-                self._finish(pending, result, books)
-            except Exception as error:  # our fault in one answer must not silence all others
-                self.fault(error)
-                self._finish(pending, Result(Rcode.SERVFAIL, cacheable=False), books)
+            self._end(pending, result, books)
 
         self._driver.lookup(miss.key.question, done)
+
+    def _refresh(self, key: AnswerKey) -> None:
+        """Look up anew what is asked for often and ends soon. Clients whose questions come after
+        that end join. What fails leaves the old answer its time."""
+        if key in self._pending:
+            return
+        pending = self._pending[key] = _Pending(key)
+
+        def done(result: Result, books: Books) -> None:
+            if not pending.waiting:
+                self.internal(key.question, Purpose.REFRESH, result, books)
+            if pending.waiting or result.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN):
+                self._end(pending, result, books)
+            else:
+                del self._pending[key]
+
+        self._driver.lookup(key.question, done, Purpose.REFRESH)
+
+    def _end(self, pending: _Pending, result: Result, books: Books) -> None:
+        del self._pending[pending.key]
+        try:
+            self._finish(pending, result, books)
+        except Exception as error:  # our fault in one answer must not silence all others
+            self.fault(error)
+            self._finish(pending, Result(Rcode.SERVFAIL, cacheable=False), books)
 
     def _finish(self, pending: _Pending, result: Result, books: Books) -> None:
         policy = self._policy

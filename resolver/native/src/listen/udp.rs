@@ -18,6 +18,10 @@ use crate::sys::raise_open_files;
 /// Key of the bell that says stop; sockets have their index.
 const STOP: u64 = u64::MAX;
 
+/// Datagrams in a batch from which on more have probably come meanwhile: asking again costs less
+/// than asking whether to ask.
+const AGAIN_MIN: usize = 4;
+
 /// Batches from one socket before the others get their turn.
 const BATCHES_MAX: usize = 8;
 
@@ -128,7 +132,7 @@ impl Worker {
             send_counted(&mut self.outbound, own, &self.desk.books);
             self.desk.batch_ended();
             self.queue_misses();
-            if received < BATCH {
+            if received < AGAIN_MIN {
                 return;
             }
         }

@@ -6,6 +6,7 @@ use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::ptr::null_mut;
+use std::time::Duration;
 
 use super::address::RawAddress;
 use super::check;
@@ -13,6 +14,10 @@ use super::socket::{Socket, would_block};
 
 /// Datagrams in one call: the cost of the call is spread thin, and a batch stays in the cache.
 pub const BATCH: usize = 32;
+
+/// How long a full buffer is waited for: its megabytes leave in less on any link that a resolver
+/// stands behind, and queries that come meanwhile wait in a buffer of their own.
+const DRAIN_MAX: Duration = Duration::from_millis(20);
 
 /// Octets of a query that we read. What is longer is cut, and so malformed.
 const QUERY_OCTETS: usize = 4096;
@@ -224,9 +229,10 @@ impl Outbound {
         self.count += 1;
     }
 
-    /// Send all. Returns how many the kernel took; the others are dropped, as any datagram may be.
+    /// Send all. Returns how many the kernel took. When the socket's buffer is full its drain is
+    /// waited for, for a moment; what then remains is dropped, as any datagram may be.
     pub fn send(&mut self, socket: &Socket) -> usize {
-        let (mut at, mut sent) = (0, 0);
+        let (mut at, mut sent, mut waited) = (0, 0, false);
         while at < self.count {
             // SAFETY: `count` headers prepared by `push`; nothing they point to has moved.
             let result = check(unsafe {
@@ -241,8 +247,14 @@ impl Outbound {
                 Ok(count) => {
                     at += count as usize;
                     sent += count as usize;
+                    waited = false;
                 }
-                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => break,
+                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                    if std::mem::replace(&mut waited, true) || !socket.wait_writable(DRAIN_MAX) {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The first of them cannot be sent (no route, a firewall): go on with the next.
                 Err(_) => at += 1,
             }

@@ -4,6 +4,7 @@ use std::io;
 use std::mem::size_of;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use super::address::RawAddress;
 use super::{check, check_size};
@@ -216,6 +217,14 @@ impl Socket {
         check_size(unsafe {
             libc::send(self.as_raw_fd(), data.as_ptr().cast(), data.len(), libc::MSG_NOSIGNAL)
         })
+    }
+
+    /// Wait until something can be sent, at most `timeout`; whether it can.
+    pub fn wait_writable(&self, timeout: Duration) -> bool {
+        let mut wanted = libc::pollfd { fd: self.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+        let milliseconds = libc::c_int::try_from(timeout.as_millis()).unwrap_or(libc::c_int::MAX);
+        // SAFETY: one valid pollfd, as the count says.
+        unsafe { libc::poll(&raw mut wanted, 1, milliseconds) == 1 }
     }
 
     /// Receive what waits; 0 on a stream means that the peer has closed its side.
