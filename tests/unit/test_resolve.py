@@ -20,6 +20,7 @@ from resolver.model import (
     Verdict,
 )
 from resolver.names import ROOT
+from resolver.plan import Punt
 from resolver.resolve import Done, Driver
 
 QUESTION = Question(ROOT, 2)
@@ -90,6 +91,9 @@ class Scheduler:
         self.delivered.append(ticket)
         if (done := self.waiting.pop(ticket, None)) is not None:
             done(Result(self.rcode), Books())
+
+    def punted(self, punt: Punt, now: float) -> None:
+        raise AssertionError("nothing is carried here")
 
     def advance(self, now: float) -> list[tuple[int, Ask]]:
         if self.deadline is not None and now >= self.deadline:
