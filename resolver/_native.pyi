@@ -291,12 +291,15 @@ class Plans:
         zone: bytes,
         any_depth: bool,
         randomise_case: bool,
+        own_set: Sequence[bytes],
         destination: int,
         servers: Sequence[tuple[bytes, int, float, bool, float]],
         expires: float,
+        until: float,
     ) -> None:
-        """Put a plan in force. ``servers``: (address, counter slot, wait, EDNS, score) each;
-        ``destination``: of answers without addresses."""
+        """Put a plan in force until ``expires``; from then until ``until`` the cut is barred.
+        ``servers``: (address, counter slot, wait, EDNS, score) each; ``destination``: of answers
+        without addresses; ``own_set``: the zone's NS set, any other that comes is Python's."""
 
     def bar(self, view: int, zone: bytes, expires: float) -> None:
         """A cut without a plan: misses below it are Python's, whatever is planned above."""

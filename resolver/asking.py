@@ -131,7 +131,7 @@ class _Asking:
     def _silent(self, candidate: Candidate, sent: float) -> None:
         core = self.task.core
         core.servers.get(candidate.address).silent(sent, self.task.now)
-        core.planner.struck(core, self.cut.zone, candidate.address, self.task.now)
+        core.planner.struck(core, self.cut.zone, candidate.address)
 
     def _try(
         self, candidate: Candidate, transport: Transport, edns: bool | None = None
@@ -198,7 +198,7 @@ class _Asking:
             if isinstance(meaning, Lame) and self.whole:
                 core, now = self.task.core, self.task.now
                 core.servers.set_lame(candidate.address, self.cut.zone, now)
-                core.planner.struck(core, self.cut.zone, candidate.address, now)
+                core.planner.struck(core, self.cut.zone, candidate.address)
             return None
         return Reply(meaning, message, candidate)
 
@@ -215,7 +215,7 @@ class _Asking:
             server = self.task.core.servers.get(tried.ask.address)
             server.no_edns_until = self.task.now + limits.NO_EDNS_SECONDS
             core = self.task.core
-            core.planner.struck(core, self.cut.zone, tried.ask.address, self.task.now)
+            core.planner.struck(core, self.cut.zone, tried.ask.address)
             return "no_edns", tried.ask.transport, False
         if message.truncated and udp:
             return "truncated", Transport.TCP, None
@@ -252,6 +252,7 @@ class _Asking:
             found = tuple(rdata for r in records for rdata in r.rdatas)
             life = max([limits.ADDRESS_SECONDS_MIN, *(r.ttl for r in records)])
             self.cut.looked_up(question.name, self.task.core.usable(found), self.task.now + life)
+            self.task.core.planner.changed(self.cut.zone)
 
     def _doubtful_glue(self) -> tuple[Name, ...]:
         """When all servers have failed: names known by glue alone, whose own zone may say other

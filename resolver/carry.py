@@ -190,7 +190,7 @@ class NativePlans:
         """Put a plan in force in the place of what stands for its cut."""
         if plan.zone in self._parted:
             # Names without an address have different destinations below this zone.
-            self.native.bar(_VIEW, plan.zone, plan.expires)
+            self.native.bar(_VIEW, plan.zone, plan.until)
             return
         slot = self._counters.slot
         self.native.publish(
@@ -199,12 +199,14 @@ class NativePlans:
             plan.zone,
             plan.any_depth,
             plan.randomise_case,
+            plan.own_set,
             _NUMBER[self._policy.destination((), plan.zone)],
             [
                 (s.address, slot(s.label, Transport.UDP), s.wait, s.edns, s.score)
                 for s in plan.servers
             ],
             plan.expires,
+            plan.until,
         )
 
     def bar(self, zone: Name, until: float) -> None:

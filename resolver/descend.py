@@ -123,6 +123,8 @@ def _store(task: Task, rrset: RRset, rank: Rank, reply: Reply) -> None:
     if rank is Rank.ANSWER and not reply.message.authoritative:
         rank = Rank.NON_AUTHORITATIVE
     task.core.records.put(rrset, rank, Security.INDETERMINATE, origin, task.now)
+    if rrset.rtype in (Type.A, Type.AAAA):
+        task.core.planner.located(rrset.name)
 
 
 def _store_chain(task: Task, chain: tuple[RRset, ...], reply: Reply) -> None:
@@ -154,7 +156,8 @@ def _learn_own_set(task: Task, cut: Delegation, asked: Question, reply: Reply) -
     if own[0] not in message.answer:
         _store(task, own[0], Rank.AUTHORITY, reply)
     usable = {name: task.core.usable(found) for name, found in glue.items()}
-    cut.set_child(names, usable)
+    if cut.set_child(names, usable):
+        task.core.planner.changed(cut.zone)
 
 
 def _learn_root(task: Task, ns: RRset, glue: dict[Name, tuple[Address, ...]]) -> None:

@@ -14,7 +14,7 @@ Limitations: one view.
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from resolver import limits, local
 from resolver.contest import Candidate, Contest
@@ -48,9 +48,12 @@ class Plan:
     zone: Name
     any_depth: bool
     randomise_case: bool
+    names: tuple[Name, ...]  # name servers of the cut
+    own_set: tuple[Name, ...]  # the zone's own NS set as far as seen; another one is Python's
     servers: tuple[Server, ...]
     made: float
     expires: float
+    until: float  # end of the cut itself: it stays a barrier when the plan has ended
 
     def tried(self, server: int, question: Question) -> Tried:
         """An exchange under this plan as the books keep it."""
@@ -132,6 +135,7 @@ class Planner:
         self._current: dict[Name, Plan] = {}
         self._asked: OrderedDict[Name, None] = OrderedDict()  # zones with one answer so far
         self._by_server: dict[Address, set[Name]] = {}
+        self._by_name: dict[Name, set[Name]] = {}
 
     def __len__(self) -> int:
         """Plans that are remembered."""
@@ -175,7 +179,7 @@ class Planner:
             self._drop(cut.zone)
             self.port.bar(cut.zone, cut.expires)
 
-    def struck(self, core: "Core", zone: Name, address: Address, now: float) -> None:
+    def struck(self, core: "Core", zone: Name, address: Address) -> None:
         """A server failed in this zone. One that is held down is out of all plans."""
         if not self.on:
             return
@@ -183,9 +187,19 @@ class Planner:
         if core.servers.get(address).held:
             zones |= self._by_server.get(address, set())
         for each in zones:
-            if self._drop(each) is not None:
-                cut = core.cuts.get(each, now)
-                self.port.bar(each, cut.expires if cut is not None else now)
+            self.changed(each)
+
+    def changed(self, zone: Name) -> None:
+        """Something else is known of a cut than when its plan was made."""
+        plan = self._drop(zone)
+        if plan is not None:
+            self.port.bar(zone, plan.until)
+
+    def located(self, name: Name) -> None:
+        """Addresses of a name were learnt: plans of the zones that it serves may be made
+        otherwise now."""
+        for zone in tuple(self._by_name.get(name, ())):
+            self.changed(zone)
 
     def forget(self, name: Name, subtree: bool) -> None:
         """Cuts were flushed, or one was pushed out."""
@@ -202,6 +216,7 @@ class Planner:
         """Another policy or other settings: nothing that was planned holds."""
         self._current.clear()
         self._by_server.clear()
+        self._by_name.clear()
 
     def failed(self, question: Question, until: float, now: float) -> None:
         """A question failed (RFC 9520)."""
@@ -224,6 +239,8 @@ class Planner:
         self._current[cut.zone] = plan
         for server in plan.servers:
             self._by_server.setdefault(server.address, set()).add(cut.zone)
+        for name in plan.names:
+            self._by_name.setdefault(name, set()).add(cut.zone)
         self.port.publish(plan)
 
     def _drop_if_current(self, plan: Plan) -> None:
@@ -232,13 +249,20 @@ class Planner:
 
     def _drop(self, zone: Name) -> Plan | None:
         plan = self._current.pop(zone, None)
-        for server in plan.servers if plan is not None else ():
-            zones = self._by_server.get(server.address)
-            if zones is not None:
-                zones.discard(zone)
-                if not zones:
-                    del self._by_server[server.address]
+        if plan is not None:
+            for server in plan.servers:
+                _discard(self._by_server, server.address, zone)
+            for name in plan.names:
+                _discard(self._by_name, name, zone)
         return plan
+
+
+def _discard(index: dict[Any, set[Name]], key: Any, zone: Name) -> None:
+    zones = index.get(key)
+    if zones is not None:
+        zones.discard(zone)
+        if not zones:
+            del index[key]
 
 
 def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
@@ -256,9 +280,12 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
         cut.zone,
         not core.settings.qname_minimisation,
         core.settings.randomise_case,
+        cut.names(),
+        cut.child,
         tuple(_server(core, contest, candidate, now) for candidate in due),
         now,
         min(now + limits.PLAN_SECONDS, cut.expires),
+        cut.expires,
     )
 
 

@@ -68,6 +68,8 @@ pub struct Plan {
     /// Names of any depth; else those of the zone's apex and one label below.
     pub any_depth: bool,
     pub randomise_case: bool,
+    /// The zone's own NS set: a reply that shows another one is news, and Python's.
+    pub own_set: Vec<Box<[u8]>>,
     /// Destination of an answer without addresses.
     pub destination: u8,
     /// Never empty.
@@ -163,8 +165,9 @@ impl Plans {
     }
 
     /// Put a plan in force, in the place of what stood for its cut.
-    pub fn publish(&self, plan: Plan) {
-        let (view, zone, expires) = (plan.view, plan.zone.clone(), plan.expires);
+    /// The cut itself lives until `until`: an old plan must not give way to one further up.
+    pub fn publish(&self, plan: Plan, until: f64) {
+        let (view, zone, expires) = (plan.view, plan.zone.clone(), micros(until));
         self.put(Cut { view, zone, expires, plan: Some(Arc::new(plan)) });
     }
 
@@ -257,7 +260,8 @@ impl Plans {
             {
                 return match &cut.plan {
                     Some(plan)
-                        if (plan.any_depth || depth <= 1)
+                        if plan.expires > now
+                            && (plan.any_depth || depth <= 1)
                             && !LEFT_TO_PYTHON.contains(&rrtype)
                             && self.on.load(Ordering::Acquire) =>
                     {

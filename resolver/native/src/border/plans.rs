@@ -119,24 +119,28 @@ impl Plans {
         zone: &[u8],
         any_depth: bool,
         randomise_case: bool,
+        own_set: Vec<Bound<'_, PyBytes>>,
         destination: u8,
         servers: Vec<ServerTuple<'_>>,
         expires: f64,
+        until: f64,
     ) -> PyResult<()> {
         if servers.is_empty() || servers.len() > usize::from(u8::MAX) {
             return Err(PyValueError::new_err("a plan has 1 to 255 servers"));
         }
         let servers: PyResult<Vec<Server>> = servers.into_iter().map(server_from_python).collect();
-        self.inner.publish(Plan {
+        let plan = Plan {
             id: number,
             view,
             zone: Box::from(plain_name(zone)?),
             any_depth,
             randomise_case,
+            own_set: own_set.iter().map(|name| Box::from(name.as_bytes())).collect(),
             destination,
             servers: servers?.into_boxed_slice(),
             expires: micros(expires),
-        });
+        };
+        self.inner.publish(plan, until);
         Ok(())
     }
 

@@ -385,7 +385,7 @@ impl Carrier {
             PuntResult::Reply(mut message) => {
                 let Waiting { plan, name, rtype, .. } = &waiting;
                 let bounds = &self.plans.bounds;
-                match plain::read(&mut message, &plan.zone, name, *rtype, bounds) {
+                match plain::read(&mut message, plan, name, *rtype, bounds) {
                     Some(plain) => self.finish(waiting, plain),
                     None => self.punt(waiting, PuntResult::Reply(message), octets),
                 }

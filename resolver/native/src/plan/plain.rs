@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::Bounds;
+use super::{Bounds, Plan};
 use crate::cache::records::{Kind, RecordCache, Source};
 use crate::wire::message::{Message, RRset};
 use crate::wire::name::is_subdomain;
@@ -19,6 +19,7 @@ const INDETERMINATE: u8 = 0;
 const NXDOMAIN: u16 = 3;
 const CNAME: u16 = 5;
 const DNAME: u16 = 39;
+const NS: u16 = 2;
 const NSEC: u16 = 47;
 const NSEC3: u16 = 50;
 /// DS, RRSIG, NSEC, DNSKEY, NSEC3, NSEC3PARAM: left out for a client without DO.
@@ -45,10 +46,10 @@ pub struct Plain {
     pub authority: Vec<RRset>,
 }
 
-/// The plain meaning of a reply from a server of `zone`, if it has one, TTLs within bounds.
+/// The plain meaning of a reply from a server of the plan's zone, if it has one, TTLs within bounds.
 pub fn read(
     message: &mut Message,
-    zone: &[u8],
+    plan: &Plan,
     name: &[u8],
     qtype: u16,
     bounds: &Bounds,
@@ -57,7 +58,7 @@ pub fn read(
         return None;
     }
     let alias = |set: &RRset| set.rtype == CNAME || set.rtype == DNAME;
-    if message.answer.iter().any(alias) {
+    if message.answer.iter().any(alias) || shows_another_set(message, plan) {
         return None;
     }
     let asked = |set: &RRset| set.rtype == qtype && *set.name == *name;
@@ -74,10 +75,22 @@ pub fn read(
             Some(Plain { end, rcode, answer: vec![set], authority })
         }
         rcode::NOERROR | NXDOMAIN if message.answer.is_empty() => {
-            negative(message, zone, name, bounds)
+            negative(message, &plan.zone, name, bounds)
         }
         _ => None,
     }
+}
+
+/// Whether the reply tells of name servers of the zone that Python has not seen.
+fn shows_another_set(message: &Message, plan: &Plan) -> bool {
+    let mut sets = message.answer.iter().chain(&message.authority);
+    sets.any(|set| {
+        let known = |rdata: &[u8]| plan.own_set.iter().any(|name| name.eq_ignore_ascii_case(rdata));
+        set.rtype == NS
+            && *set.name == *plan.zone
+            && (set.rdatas.len() != plan.own_set.len()
+                || !set.rdatas.iter().all(|rdata| known(rdata)))
+    })
 }
 
 fn negative(message: &mut Message, zone: &[u8], name: &[u8], bounds: &Bounds) -> Option<Plain> {

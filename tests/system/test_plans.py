@@ -1,0 +1,121 @@
+"""Planned or not, a lookup is the same: answers and books of one scenario run both ways."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+
+import dns.flags
+import dns.message
+import dns.query
+import pytest
+
+from testbed.control import Loopback
+from testbed.model import Fault, World
+from testbed.truth import Truth
+from tests.system.serving import Serving
+
+NAMES_PER_ZONE = 6
+TYPES = ("A", "AAAA", "MX", "TXT", "SOA", "NS", "DS", "CNAME")
+
+Asked = tuple[str, str, bool, int]
+"""Name, type, DO, flags."""
+
+
+def sound_zones(world: World) -> list[str]:
+    """Zones whose servers all work: what is asked of whom does not depend on chance there."""
+    faultless = {at for at, server in world.servers.items() if server.fault is Fault.NONE}
+    return [
+        delegation.zone
+        for delegation in world.delegations.values()
+        if delegation.zone != "." and all(address in faultless for _, address in delegation.all())
+    ]
+
+
+def scenario(world: World, seed: int) -> list[Asked]:
+    """Questions for known and unknown names of sound zones, some of them repeated."""
+    chance = Random(seed)
+    zones = sound_zones(world)
+    known: dict[str, list[tuple[str, str]]] = {zone: [] for zone in zones}
+    for question, expected in Truth(world).questions():
+        if known.keys() >= set(expected.zones):  # aliases stay within sound zones
+            known[expected.zones[0]].append((question.name, question.rtype))
+    asked: list[Asked] = []
+    for zone in zones:
+        names = [(f"r{chance.randrange(10**6)}.{zone}", "A") for _ in range(NAMES_PER_ZONE)]
+        names += [(name, chance.choice(TYPES)) for name, _ in names[:3]]
+        names += [(f"deep.{names[0][0]}", "A"), (zone, chance.choice(TYPES)), *known[zone]]
+        chance.shuffle(names)
+        for name, rtype in names:
+            flags = dns.flags.RD | (dns.flags.CD if chance.random() < 0.2 else 0)
+            asked.append((name, rtype, chance.random() < 0.3, flags))
+            if chance.random() < 0.2:
+                asked.append(asked[-1])
+    return asked
+
+
+def answers(serving: Serving, asked: Iterable[Asked]) -> list[str]:
+    """What came, without what may differ: ID and TTLs."""
+    port = serving.port
+    told = []
+    for name, rtype, do, flags in asked:
+        query = dns.message.make_query(name, rtype, use_edns=0, want_dnssec=do, flags=flags)
+        query.id = 0
+        reply, _ = dns.query.udp_with_fallback(query, "127.0.0.1", 15, port)
+        for rrset in (*reply.answer, *reply.authority):
+            rrset.ttl = 0
+            rrset.items = dict(sorted(rrset.items.items(), key=str))
+        told.append(reply.to_text())
+    return told
+
+
+def books(serving: Serving) -> Counter[tuple[str, frozenset[tuple[str, str]]]]:
+    """Counts of lookups and exchanges. Servers of one tier are asked by chance, so their
+    countries are left out."""
+    kept: Counter[tuple[str, frozenset[tuple[str, str]]]] = Counter()
+    for (name, labels), value in serving.metrics().items():
+        if name in (
+            "inland_lookups_total",
+            "inland_escaped_lookups_total",
+            "inland_exchanges_total",
+            "inland_needless_escapes_total",
+            "inland_lookup_seconds_count",
+        ):
+            words = frozenset(label for label in labels if label[0] != "country")
+            kept[name, words] += int(value)
+    return kept
+
+
+def wait_for_lookups(serving: Serving, count: int) -> None:
+    """Wait until the books tell all: native tells of planned lookups in batches."""
+    ends = time.monotonic() + 10
+    while serving.total("inland_lookups_total", transport="udp") != count:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("minimise", [True, False])
+def test_the_same_scenario_both_ways_gives_the_same_answers_and_books(
+    world: Loopback, tmp_path: Path, minimise: bool
+) -> None:
+    asked = scenario(world.world, seed=5)
+    found = []
+    for plans in (True, False):
+        folder = tmp_path / str(plans)
+        folder.mkdir()
+        serving = Serving(world, folder)
+        serving.configure(resolution={"plans": plans, "qname_minimisation": minimise})
+        with serving:
+            told = answers(serving, asked)
+            wait_for_lookups(serving, len(asked))
+            planned = serving.total("inland_planned_total", result="taken")
+            assert planned > len(asked) / 5 if plans else planned == 0
+            assert serving.total("inland_faults_total") == 0
+            found.append((told, books(serving)))
+    (planned_answers, planned_books), (plain_answers, plain_books) = found
+    for question, ours, theirs in zip(asked, planned_answers, plain_answers, strict=True):
+        assert ours == theirs, question
+    keys = planned_books | plain_books
+    differing = {key for key in keys if planned_books[key] != plain_books[key]}
+    assert {key: (planned_books[key], plain_books[key]) for key in differing} == {}
