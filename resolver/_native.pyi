@@ -310,7 +310,7 @@ class Plans:
     def forget(self, zone: bytes, subtree: bool) -> None:
         """Forget a cut, or all at and below a name."""
 
-    def fail(self, name: bytes, rtype: int, until: float, now: float) -> None:
+    def leave(self, name: bytes, rtype: int, until: float, now: float) -> None:
         """A question is Python's until then."""
 
     def forgive(self) -> None:

@@ -217,9 +217,9 @@ class NativePlans:
         """There is no such cut any more (or none at and below the name)."""
         self.native.forget(name, subtree)
 
-    def fail(self, question: Question, until: float, now: float) -> None:
-        """A question that failed is Python's until then."""
-        self.native.fail(question.name, question.rtype, until, now)
+    def leave(self, question: Question, until: float, now: float) -> None:
+        """A question is Python's until then."""
+        self.native.leave(question.name, question.rtype, until, now)
 
     def forgive(self) -> None:
         """No question has failed."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 from resolver import limits, local
 from resolver.contest import Candidate, Contest
 from resolver.delegation import Delegation
-from resolver.model import Address, Ask, Label, Outcome, Purpose, Question, Transport
+from resolver.model import Address, Ask, Label, Outcome, Purpose, Question, Transport, Type
 from resolver.names import ROOT, Name, ancestors
 from resolver.wishes import Tried
 
@@ -95,8 +95,8 @@ class Plans(Protocol):
     def forget(self, name: Name, subtree: bool) -> None:
         """There is no such cut any more (or none at and below the name)."""
 
-    def fail(self, question: Question, until: float, now: float) -> None:
-        """A question that failed is Python's until then."""
+    def leave(self, question: Question, until: float, now: float) -> None:
+        """A question is Python's until then: it failed, or its answer bears on a plan."""
 
     def forgive(self) -> None:
         """No question has failed."""
@@ -115,7 +115,7 @@ class NoPlans:
     def forget(self, name: Name, subtree: bool) -> None:
         """Nothing."""
 
-    def fail(self, question: Question, until: float, now: float) -> None:
+    def leave(self, question: Question, until: float, now: float) -> None:
         """Nothing."""
 
     def forgive(self) -> None:
@@ -221,7 +221,7 @@ class Planner:
     def failed(self, question: Question, until: float, now: float) -> None:
         """A question failed (RFC 9520)."""
         if self.on:
-            self.port.fail(question, until, now)
+            self.port.leave(question, until, now)
 
     def _publish(self, core: "Core", cut: Delegation, now: float) -> None:
         self._drop(cut.zone)
@@ -241,6 +241,8 @@ class Planner:
             self._by_server.setdefault(server.address, set()).add(cut.zone)
         for name in plan.names:
             self._by_name.setdefault(name, set()).add(cut.zone)
+            for rtype in (Type.A, Type.AAAA):  # what they tell may move the cut to another tier
+                self.port.leave(Question(name, rtype), plan.expires, now)
         self.port.publish(plan)
 
     def _drop_if_current(self, plan: Plan) -> None:

@@ -135,7 +135,7 @@ pub struct Plans {
     pub under_way: AtomicUsize,
     hasher: RandomState,
     shards: Box<[RwLock<HashTable<Cut>>]>,
-    failed: RwLock<HashMap<u64, i64>>,
+    left: RwLock<HashMap<u64, i64>>,
     sides: RwLock<HashMap<IpAddr, Side>>,
     generation: AtomicU64,
     on: AtomicBool,
@@ -157,7 +157,7 @@ impl Plans {
             under_way: AtomicUsize::new(0),
             hasher: RandomState::new(),
             shards: std::iter::repeat_with(RwLock::default).take(SHARDS).collect(),
-            failed: RwLock::default(),
+            left: RwLock::default(),
             sides: RwLock::default(),
             generation: AtomicU64::new(0),
             on: AtomicBool::new(true),
@@ -290,27 +290,28 @@ impl Plans {
         self.hash(plan.view, &plan.zone) | 1
     }
 
-    /// Leave a question to Python until a time: it has failed, and Python remembers how.
-    pub fn fail(&self, name: &[u8], rrtype: u16, until: f64, now: f64) {
+    /// Leave a question to Python until a time: it has failed, and Python remembers how, or
+    /// its answer bears on a plan.
+    pub fn leave(&self, name: &[u8], rrtype: u16, until: f64, now: f64) {
         let (until, now) = (micros(until), micros(now));
-        let mut failed = self.failed.write().unwrap_or_else(PoisonError::into_inner);
-        if failed.len() >= self.bounds.sides_max {
-            failed.retain(|_, until| *until > now);
+        let mut left = self.left.write().unwrap_or_else(PoisonError::into_inner);
+        if left.len() >= self.bounds.sides_max {
+            left.retain(|_, until| *until > now);
         }
-        if failed.len() < self.bounds.sides_max {
-            failed.insert(self.mark(name, rrtype), until);
+        if left.len() < self.bounds.sides_max {
+            left.insert(self.mark(name, rrtype), until);
         }
     }
 
-    /// Forget which questions have failed.
+    /// Leave no question to Python any more.
     pub fn forgive(&self) {
-        self.failed.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.left.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Whether a question has failed a moment ago.
-    pub fn has_failed(&self, mark: u64, now: f64) -> bool {
-        let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
-        !failed.is_empty() && failed.get(&mark).is_some_and(|until| *until > micros(now))
+    /// Whether a question is left to Python.
+    pub fn is_left(&self, mark: u64, now: f64) -> bool {
+        let left = self.left.read().unwrap_or_else(PoisonError::into_inner);
+        !left.is_empty() && left.get(&mark).is_some_and(|until| *until > micros(now))
     }
 
     /// Remember where addresses stand. Past the bound all are forgotten: being told again is

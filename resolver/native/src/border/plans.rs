@@ -159,8 +159,8 @@ impl Plans {
         Ok(())
     }
 
-    fn fail(&self, name: &[u8], rtype: u16, until: f64, now: f64) -> PyResult<()> {
-        self.inner.fail(plain_name(name)?, rtype, until, now);
+    fn leave(&self, name: &[u8], rtype: u16, until: f64, now: f64) -> PyResult<()> {
+        self.inner.leave(plain_name(name)?, rtype, until, now);
         Ok(())
     }
 

@@ -167,7 +167,7 @@ impl Carrier {
             return Some(miss);
         };
         if self.plans.busy.has(miss.mark)
-            || self.plans.has_failed(miss.mark, now)
+            || self.plans.is_left(miss.mark, now)
             || self.plans.records.knows(&name, rtype, now)
             || self.plans.reports.is_full()
             || !self.make_room()

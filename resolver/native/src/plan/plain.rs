@@ -46,7 +46,8 @@ pub struct Plain {
     pub authority: Vec<RRset>,
 }
 
-/// The plain meaning of a reply from a server of the plan's zone, if it has one, TTLs within bounds.
+/// The plain meaning of a reply from a server of the plan's zone, if it has one. TTLs are kept
+/// within bounds.
 pub fn read(
     message: &mut Message,
     plan: &Plan,
