@@ -317,7 +317,8 @@ class Scheduler:
             del self._tasks[task.question]
 
     def _remember(self, question: Question, result: Result) -> None:
-        """Cache a failure, for twice as long as the last time (RFC 9520 section 3.2)."""
+        """Cache a failure: a second for the first three, so that a client's retries are tried,
+        then for twice as long as the last time (RFC 9520 section 3.2)."""
         if result.rcode != Rcode.SERVFAIL:
             self._failures.pop(question, None)
             return
@@ -326,9 +327,11 @@ class Scheduler:
             return
         if self.now > until + limits.FAILURE_SECONDS_MAX:
             gap = 0.0
-        gap = min(gap * 2, limits.FAILURE_SECONDS_MAX) if gap else limits.FAILURE_SECONDS_FIRST
-        self._failures[question] = (self.now + gap, gap)
-        self.core.planner.failed(question, self.now + gap, self.now)
+        first = limits.FAILURE_SECONDS_FIRST
+        gap = min(gap * 2, limits.FAILURE_SECONDS_MAX) if gap else first / 4
+        until = self.now + max(first, gap)
+        self._failures[question] = (until, gap)
+        self.core.planner.failed(question, until, self.now)
         self._failures.move_to_end(question)
         if len(self._failures) > limits.FAILURES_MAX:
             self._failures.popitem(last=False)

@@ -99,15 +99,14 @@ def test_cached_failure_grows_and_is_forgotten_on_success(net: Internet) -> None
     host = net.hosts[address("11.0.3.1")]
     host.up = False
     lives = []
-    for _ in range(4):
+    for _ in range(6):
         while net.ask("www.home.xa")[0].ede[0][0] == Ede.CACHED_ERROR:
             net.run(0.1)
         failed = net.now
         while net.ask("www.home.xa")[0].ede[0][0] == Ede.CACHED_ERROR:
             net.run(0.1)
         lives.append(net.now - failed)
-    assert lives == sorted(lives)
-    assert 0.5 < lives[0] < lives[-1] < 300
+    assert lives[0] + 3 < lives[-1] < 300  # each with the time of one failing lookup
     host.up = True
     net.run(100)
     assert net.ask("www.home.xa")[0].rcode == Rcode.NOERROR
