@@ -257,3 +257,16 @@ for Python like any other."""
 
 TURN_REFRESHES: Final = 64
 """Popular answers near their end that are looked up anew in one turn: clients come first."""
+
+# --- Places and country packs ---------------------------------------------------------------------
+
+BORDER_MARGIN_KM: Final = 10.0
+"""Taken off every distance to the border: coarse shores, quantised polygons (0.4 km), a border that
+is not where the file has it."""
+
+BORDER_MARGIN_SHARE: Final = 0.006
+"""And at least this share of it: a sphere is wrong by up to 0.56 % of a distance, more than the
+kilometres above once the border is 1,667 km away."""
+
+POLYGONS_OCTETS_MAX: Final = 64 << 20
+"""Size of a file of country polygons; the finest of Natural Earth has under 4 MB."""

@@ -47,6 +47,12 @@ def _where(app: typer.Typer) -> None:
     app.command("where")(where_command(addresses_of))
 
 
+def _pack(app: typer.Typer) -> None:
+    from resolver.cli import pack
+
+    app.add_typer(pack.app, name="pack")
+
+
 def _control(app: typer.Typer) -> None:
     from resolver.cli import control
 
@@ -64,6 +70,7 @@ _MOUNTS: dict[str, Callable[[typer.Typer], None]] = {
     "check": _check,
     "explain": _explain,
     "where": _where,
+    "pack": _pack,
     "control": _control,
     "testbed": _testbed,
 }
