@@ -148,6 +148,7 @@ class App:
                 nursery.start_soon(self._driver.run)
                 self._announce()
                 gc.freeze()  # what is built by now lives as long as we do
+                gc.set_threshold(limits.GARBAGE_YOUNG)
                 gc.enable()  # the command had it off while it built
                 async for number in received:
                     if number != signal.SIGHUP:

@@ -8,6 +8,7 @@ not know EDNS is asked without it (RFC 6891 section 7).
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from resolver import limits
 from resolver.contest import Candidate, Contest, Step
@@ -41,8 +42,7 @@ from resolver.wishes import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A usable reply: what it means, the scrubbed message, and who sent it."""
 
     meaning: Meaning

@@ -4,8 +4,7 @@ RRsets (RFC 2181, RFC 2308) hold no verdict; replies are held under the generati
 that made them and are never served under another. Both are bounded in octets.
 """
 
-from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 from resolver import _native
 from resolver.compose import Sections
@@ -22,7 +21,7 @@ from resolver.model import (
     Security,
 )
 from resolver.names import Name
-from resolver.wire import rrset_from_tuple, rrset_to_tuple, rrsets_from_tuples, rrsets_to_tuples
+from resolver.wire import rrset_from_tuple, rrsets_from_tuples
 
 Answer = _native.Answer
 """A composed reply; ID, RD, CD, letter case, OPT and truncation are added when it is sent."""
@@ -56,7 +55,7 @@ class RecordStore:
         self, rrset: RRset, rank: Rank, security: Security, origin: Address, now: float
     ) -> bool:
         """Store records unless a live entry of better rank stands."""
-        return self.native.put(rrset_to_tuple(rrset), rank, security, origin, now)
+        return self.native.put(rrset, rank, security, origin, now)
 
     def put_negative(
         self,
@@ -74,7 +73,7 @@ class RecordStore:
             question.rtype,
             kind,
             ttl,
-            rrsets_to_tuples(proofs),
+            proofs,
             security,
             origin,
             now,
@@ -93,8 +92,7 @@ class RecordStore:
         return self.native.bytes()
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerKey:
+class AnswerKey(NamedTuple):
     """What makes two clients' questions one: they get the same reply and join one lookup."""
 
     view: int
@@ -112,8 +110,8 @@ def build_answer(
         question.rtype,
         rclass,
         sections.rcode,
-        rrsets_to_tuples(sections.answer),
-        rrsets_to_tuples(sections.authority),
+        sections.answer,
+        sections.authority,
         (),
         sections.ede,
         now,

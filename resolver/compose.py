@@ -6,7 +6,7 @@ and for a denial its proof. AD is never set, since nothing is validated yet.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from resolver.limits import ANSWER_EMPTY_SECONDS, ANSWER_FAILURE_SECONDS
 from resolver.model import Address, Question, Rcode, Result, RRset, Type
@@ -24,8 +24,7 @@ _DNSSEC_TYPES = frozenset(
 _SOUND = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
 
 
-@dataclass(frozen=True, slots=True)
-class Sections:
+class Sections(NamedTuple):
     """A reply without what is the client's own, and its lifetime in seconds (0: not kept)."""
 
     rcode: int
@@ -50,7 +49,7 @@ def _without_dnssec(section: tuple[RRset, ...], rtype: int) -> tuple[RRset, ...]
     """RFC 4035 section 3.2.1: strip "any authenticating DNSSEC RRs", but not types "that the
     initiating query explicitly requested"."""
     return tuple(
-        replace(rrset, signatures=()) if rrset.signatures else rrset
+        rrset._replace(signatures=()) if rrset.signatures else rrset
         for rrset in section
         if rrset.rtype == rtype or rrset.rtype not in _DNSSEC_TYPES
     )

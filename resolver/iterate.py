@@ -5,7 +5,6 @@ RFC 1034 section 5.3.3, RFC 2308 (negative answers from the cache), RFC 6672 (DN
 """
 
 from collections.abc import Generator
-from dataclasses import replace
 
 from resolver import limits, local
 from resolver.asking import Unanswered
@@ -28,7 +27,7 @@ def resolve(task: Task) -> Generator[Wish, News, Result]:
         seen.add(name)
         link = Question(name, question.rtype)
         if task.core.settings.special_use and (found := local.answer(link)) is not None:
-            return replace(found, answer=(*answer, *found.answer))
+            return found._replace(answer=(*answer, *found.answer))
         # A refresh is there to learn anew what the records still hold.
         refreshed = task.purpose is Purpose.REFRESH and name == question.name
         piece = None if refreshed else from_records(task.core, link, task.now)

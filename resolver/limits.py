@@ -142,6 +142,11 @@ PAYERS_WALK_MAX: Final = 2_000
 TURN_MISSES: Final = 256
 """Misses that one turn of the driver takes: a turn stays near 20 ms, so that no outcome waits."""
 
+GARBAGE_YOUNG: Final = 20_000
+"""New objects after which circles among them are looked for. What a lookup leaves behind has none
+and is freed at once; with Python's 700 a tenth of the time went into walking over cuts and
+records again and again. So many objects are 2 MB at most."""
+
 TURN_OUTCOMES: Final = 512
 """Outcomes that one turn of the driver takes; more than misses, so that work ends before it
 starts."""

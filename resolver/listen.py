@@ -5,8 +5,7 @@ resolution are dealt with in native and counted there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 from resolver import _native
 from resolver.cache import Answer, AnswerKey, AnswerStore
@@ -15,8 +14,7 @@ from resolver.model import Address, ClientContext, Question
 from resolver.names import Name
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(NamedTuple):
     """A client's question that the answer cache could not answer. Its token is answered once."""
 
     token: int

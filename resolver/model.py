@@ -1,6 +1,8 @@
 """The vocabulary of the resolver: questions, records, messages, wishes, outcomes, and the Door.
 
-Everything here is plain data or a Protocol; nothing reads a clock, a socket or a file. Words are
+Everything here is plain data or a Protocol; nothing reads a clock, a socket or a file. Values are
+named tuples: as fixed as frozen dataclasses, a third of the time to make, hashed without a step of
+Python, and of the shape in which native hands them over and takes them. Words are
 those of RFC 9499 and of the project (home, lookup, exchange, purpose, verdict, tier, reason,
 route, destination: see ``docs/architecture.md``).
 """
@@ -9,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from ipaddress import ip_address
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 from resolver.names import Name
 
@@ -27,6 +29,13 @@ def address_from_text(text: str) -> Address:
 def address_text(address: Address) -> str:
     """Text of a packed address."""
     return str(ip_address(bytes(address)))
+
+
+class Word(Enum):
+    """Members of a closed set. Each is one object, so its identity is its hash: no step of Python
+    in the look-ups of counters and books."""
+
+    __hash__ = object.__hash__
 
 
 class Type(IntEnum):
@@ -87,7 +96,7 @@ class Ede(IntEnum):
     NETWORK_ERROR = 23
 
 
-class Verdict(Enum):
+class Verdict(Word):
     """Where an address is, as far as the evidence goes."""
 
     DOMESTIC = "domestic"
@@ -95,7 +104,7 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-class Purpose(Enum):
+class Purpose(Word):
     """Why an exchange was made."""
 
     ANSWER = "answer"
@@ -107,7 +116,7 @@ class Purpose(Enum):
     REFRESH = "refresh"
 
 
-class Reason(Enum):
+class Reason(Word):
     """Why an exchange was not domestic."""
 
     NONE = "none"
@@ -117,7 +126,7 @@ class Reason(Enum):
     POLICY = "policy"
 
 
-class Route(Enum):
+class Route(Word):
     """How far a lookup went."""
 
     LOCAL = "local"
@@ -125,7 +134,7 @@ class Route(Enum):
     ESCAPED = "escaped"
 
 
-class Destination(Enum):
+class Destination(Word):
     """Where the addresses in the answer stand."""
 
     DOMESTIC = "domestic"
@@ -134,7 +143,7 @@ class Destination(Enum):
     NONE = "none"
 
 
-class Transport(Enum):
+class Transport(Word):
     """How a message travelled; ``INTERNAL`` is work without a client."""
 
     UDP = "udp"
@@ -159,16 +168,14 @@ class Security(IntEnum):
     SECURE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked, always in class IN."""
 
     name: Name
     rtype: int
 
 
-@dataclass(frozen=True, slots=True)
-class RRset:
+class RRset(NamedTuple):
     """Records of one owner and type, class IN, with the signatures that cover them.
 
     ``rdatas`` and ``signatures`` hold wire rdata with names uncompressed, case kept. An RRset of
@@ -182,8 +189,7 @@ class RRset:
     signatures: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Edns:
+class Edns(NamedTuple):
     """The OPT record of a message (RFC 6891 section 6.1)."""
 
     payload: int
@@ -192,8 +198,7 @@ class Edns:
     options: tuple[tuple[int, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A response as the core reads it. ``rcode`` includes the extended bits."""
 
     rcode: int
@@ -207,7 +212,7 @@ class Message:
     edns: Edns | None = None
 
 
-class Failure(Enum):
+class Failure(Word):
     """What an upstream did instead of a readable, matching reply."""
 
     TIMEOUT = "timeout"
@@ -218,8 +223,7 @@ class Failure(Enum):
     NOT_SENT = "not_sent"  # the kernel took nothing; nothing crossed any border
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The end of one exchange: a message or a failure, never both."""
 
     message: Message | None
@@ -228,8 +232,7 @@ class Outcome:
     size: int = 0  # octets of the reply
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """What an exchange is counted under. Closed sets only."""
 
     verdict: Verdict
@@ -238,8 +241,7 @@ class Label:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """The wish for one exchange: one question, to one address, with one time-out."""
 
     address: Address
@@ -269,8 +271,7 @@ class CachedKind(IntEnum):
     NXDOMAIN = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Cached:
+class Cached(NamedTuple):
     """An entry of the record cache, TTLs already counted down to ``now``.
 
     For NODATA and NXDOMAIN ``rrset`` is ``None`` and ``proofs`` holds the SOA and any NSEC or
@@ -315,8 +316,7 @@ class RecordCache(Protocol):
         """Forget a name (or it and all below); number of entries dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientContext:
+class ClientContext(NamedTuple):
     """Who asks: what the listener knows of a question beside the question."""
 
     transport: Transport
@@ -324,8 +324,7 @@ class ClientContext:
     view: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One exchange as told to ``explain`` and to the record: what was asked of whom and why."""
 
     zone: Name
@@ -357,8 +356,7 @@ class Books:
         return Route.ESCAPED if self.abroad else Route.DOMESTIC
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The end of a resolution: sections without regard to any client's DO bit."""
 
     rcode: int
@@ -369,8 +367,7 @@ class Result:
     cacheable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What the ledger will keep of one miss."""
 
     time: float  # wall clock, seconds since the epoch

@@ -8,7 +8,7 @@ Limitations: a reply without AA but with RA comes from a cache that should not b
 as lame; without either it is taken, with a lower rank (home-made servers forget AA).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from resolver import limits
@@ -200,7 +200,7 @@ def _negative(
         if soa.rtype == Type.SOA and is_subdomain(name, soa.name):
             if _from_cache(message):
                 return Lame("lame")
-            capped = replace(soa, ttl=min(negative_ttl(soa), ttl_negative_max))
+            capped = soa._replace(ttl=min(negative_ttl(soa), ttl_negative_max))
             proofs = tuple(r for r in message.authority if r.rtype in (Type.NSEC, Type.NSEC3))
             return Negative(chain, name, nxdomain, capped, proofs)
     if not message.authoritative and not nxdomain:

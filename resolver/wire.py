@@ -1,39 +1,29 @@
-"""Messages and RRsets as they cross to and from native: tuples there, dataclasses here.
+"""Messages and RRsets as they come from native: plain tuples there, named ones here.
 
-The codec itself is native (RFC 1035, 6891); this file only gives its tuples their types. Limits:
-opcodes other than QUERY never reach Python.
+The codec itself is native (RFC 1035, 6891); this file only gives its tuples their types. What
+goes the other way needs nothing: a named tuple is a tuple. Limits: opcodes other than QUERY never
+reach Python.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from resolver import _native
 from resolver.model import Edns, Message, Question, RRset
-from resolver.names import Name
 
 if TYPE_CHECKING:
     from resolver._native import MessageTuple, RRsetTuple
 
+rrset_from_tuple: Callable[["RRsetTuple"], RRset] = partial(tuple.__new__, RRset)
+"""The RRset that native describes."""
 
-def rrset_from_tuple(fields: "RRsetTuple") -> RRset:
-    """The RRset that native describes."""
-    name, rtype, ttl, rdatas, signatures = fields
-    return RRset(Name(name), rtype, ttl, rdatas, signatures)
-
-
-def rrset_to_tuple(rrset: RRset) -> "RRsetTuple":
-    """The RRset as native takes it."""
-    return (rrset.name, rrset.rtype, rrset.ttl, rrset.rdatas, rrset.signatures)
+_question: Callable[[tuple[bytes, int]], Question] = partial(tuple.__new__, Question)
 
 
 def rrsets_from_tuples(section: Iterable["RRsetTuple"]) -> tuple[RRset, ...]:
     """A section of a message, in its order."""
-    return tuple(rrset_from_tuple(fields) for fields in section)
-
-
-def rrsets_to_tuples(section: Iterable[RRset]) -> list["RRsetTuple"]:
-    """A section as native takes it."""
-    return [rrset_to_tuple(rrset) for rrset in section]
+    return tuple(map(rrset_from_tuple, section))
 
 
 def message_from_tuple(fields: "MessageTuple") -> Message:
@@ -42,15 +32,15 @@ def message_from_tuple(fields: "MessageTuple") -> Message:
         fields
     )
     return Message(
-        rcode=rcode,
-        authoritative=authoritative,
-        truncated=truncated,
-        recursive=recursive,
-        question=Question(Name(question[0]), question[1]) if question else None,
-        answer=rrsets_from_tuples(answer),
-        authority=rrsets_from_tuples(authority),
-        additional=rrsets_from_tuples(additional),
-        edns=Edns(*edns) if edns else None,
+        rcode,
+        authoritative,
+        truncated,
+        recursive,
+        _question(question) if question else None,
+        rrsets_from_tuples(answer),
+        rrsets_from_tuples(authority),
+        rrsets_from_tuples(additional),
+        Edns(*edns) if edns else None,
     )
 
 

@@ -6,6 +6,7 @@ Wishes are values, so the same resolution runs on sockets and in virtual time.
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from resolver.model import Address, Ask, Exchange, Label, Outcome, Purpose, Question, Result
 from resolver.names import Name
@@ -40,8 +41,7 @@ class Tried:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Await:
+class Await(NamedTuple):
     """Send ``tried`` (if any), then wake with the next outcome of this resolution, or at
     ``until``."""
 
@@ -49,8 +49,7 @@ class Await:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class LookUpAll:
+class LookUpAll(NamedTuple):
     """Resolve all questions; wake when each has ended. ``None`` stands for one that cannot be
     waited for (a cycle, depth or quota)."""
 
@@ -58,16 +57,14 @@ class LookUpAll:
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitProbe:
+class AwaitProbe(NamedTuple):
     """Wake when a probe of one of these held-down servers ends, or at ``until``."""
 
     addresses: tuple[Address, ...]
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """Ask a held-down server for the SOA of a zone it should serve, in the background."""
 
     zone: Name
@@ -80,8 +77,7 @@ class Probe:
 Wish = Await | LookUpAll | AwaitProbe
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """An exchange of this resolution has ended."""
 
     tried: Tried
@@ -93,15 +89,13 @@ class Elapsed:
     """The time that :class:`Await` or :class:`AwaitProbe` named has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Results of :class:`LookUpAll`, in its order."""
 
     results: tuple[Result | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(NamedTuple):
     """A probe of this server has ended."""
 
     address: Address

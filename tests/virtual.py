@@ -5,7 +5,7 @@ Lets the pure core run without native, sockets or sleep. Everything random comes
 
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from resolver.core import Core, CoreSettings
@@ -126,10 +126,9 @@ class DictRecords:
 
 def _aged(cached: Cached, age: int) -> Cached:
     def down(records: RRset) -> RRset:
-        return replace(records, ttl=max(0, records.ttl - age))
+        return records._replace(ttl=max(0, records.ttl - age))
 
-    return replace(
-        cached,
+    return cached._replace(
         rrset=None if cached.rrset is None else down(cached.rrset),
         proofs=tuple(map(down, cached.proofs)),
     )

@@ -1,7 +1,7 @@
 """Authoritative servers in memory: zones from a few lines of text, and hosts that misbehave."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from resolver.model import (
     Address,
@@ -107,7 +107,7 @@ class Zone:
         while not self._exists(above):
             above = parent(above)
         star = self.sets.get((wildcard(above), rtype))
-        return None if star is None else replace(star, name=at)
+        return None if star is None else star._replace(name=at)
 
     def _exists(self, at: Name) -> bool:
         return any(is_subdomain(owner, at) for owner, _ in self.sets)
@@ -149,7 +149,7 @@ class Host:
             message = max(zones, key=lambda z: len(z.apex)).answer(ask.question)
         else:
             message = Message(Rcode.REFUSED)
-        message = replace(message, question=ask.question)
+        message = message._replace(question=ask.question)
         if ask.edns:
-            message = replace(message, edns=Edns(1232, 0, True))
+            message = message._replace(edns=Edns(1232, 0, True))
         return self.behaviour(ask, message) if self.behaviour else message

@@ -1,7 +1,5 @@
 """Resolution in virtual time: referrals, negative answers, aliases, broken servers, bounds."""
 
-from dataclasses import replace
-
 import pytest
 
 from resolver.model import Ask, Failure, Message, Purpose, Rcode, Reason, Route, Transport, Type
@@ -150,7 +148,7 @@ class TestTrouble:
     def test_truncated_reply_is_asked_over_tcp(self, net: Internet) -> None:
         def cut(ask: Ask, message: Message) -> Message:
             over_tcp = ask.transport is Transport.TCP
-            return message if over_tcp else replace(message, truncated=True, answer=())
+            return message if over_tcp else message._replace(truncated=True, answer=())
 
         net.hosts[address("11.0.3.1")].behaviour = cut
         result, books = net.ask("www.home.xa")
@@ -197,8 +195,8 @@ class TestTrouble:
     def test_records_out_of_bailiwick_are_not_learnt(self, net: Internet) -> None:
         def poison(ask: Ask, message: Message) -> Message:
             evil = rrset("www.home.xa. 300 A 12.6.6.6")
-            return replace(
-                message, answer=(*message.answer, evil), additional=(*message.additional, evil)
+            return message._replace(
+                answer=(*message.answer, evil), additional=(*message.additional, evil)
             )
 
         net.hosts[address("12.0.5.1")].behaviour = poison
