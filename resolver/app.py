@@ -147,6 +147,9 @@ class App:
                     nursery.start_soon(self._control.run)
                 nursery.start_soon(self._driver.run)
                 self._announce()
+                # Of this thread alone: those of native have been started.
+                nice = os.getpriority(os.PRIO_PROCESS, 0) + limits.INTERPRETER_NICE
+                os.setpriority(os.PRIO_PROCESS, 0, nice)
                 gc.freeze()  # what is built by now lives as long as we do
                 gc.set_threshold(limits.GARBAGE_YOUNG)
                 gc.enable()  # the command had it off while it built

@@ -275,3 +275,10 @@ kilometres above once the border is 1,667 km away."""
 
 POLYGONS_OCTETS_MAX: Final = 64 << 20
 """Size of a file of country polygons; the finest of Natural Earth has under 4 MB."""
+
+# --- The machine ------------------------------------------------------------------------------
+
+INTERPRETER_NICE: Final = 5
+"""How far the interpreter's thread gives way to those that answer from the cache and carry out
+plans, when cores are scarce: it keeps about a quarter of a core, and a flood of work for it does
+not make cached answers wait."""

@@ -82,7 +82,7 @@ class Listener:
         return self._native.addresses()
 
     def take(self, most: int) -> list[Miss]:
-        """At most ``most`` misses, oldest first."""
+        """At most ``most`` misses, zone after zone, the oldest of each first."""
         return [miss_from_tuple(miss) for miss in self._native.take(most)]
 
     def reply(self, replies: Sequence[tuple[int, Answer]]) -> None:

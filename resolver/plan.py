@@ -136,6 +136,7 @@ class Planner:
         self._asked: OrderedDict[Name, None] = OrderedDict()  # zones with one answer so far
         self._by_server: dict[Address, set[Name]] = {}
         self._by_name: dict[Name, set[Name]] = {}
+        self._doubtful: set[Name] = set()  # zones whose plan is to be made anew this turn
 
     def __len__(self) -> int:
         """Plans that are remembered."""
@@ -191,9 +192,23 @@ class Planner:
 
     def changed(self, zone: Name) -> None:
         """Something else is known of a cut than when its plan was made."""
-        plan = self._drop(zone)
-        if plan is not None:
-            self.port.bar(zone, plan.until)
+        if zone in self._current:
+            self._doubtful.add(zone)
+
+    def settle(self, core: "Core", now: float) -> None:
+        """Make anew what is doubtful, at the end of each turn: a plan is replaced, not taken
+        away, since a flood under its zone would be Python's meanwhile."""
+        while self._doubtful:
+            zone = self._doubtful.pop()
+            plan = self._current.get(zone)
+            if plan is None:
+                continue
+            cut = core.cuts.get(zone, now)
+            if cut is not None:
+                self._publish(core, cut, now)
+            else:
+                self._drop(zone)
+                self.port.bar(zone, plan.until)
 
     def located(self, name: Name) -> None:
         """Addresses of a name were learnt: plans of the zones that it serves may be made
@@ -217,6 +232,7 @@ class Planner:
         self._current.clear()
         self._by_server.clear()
         self._by_name.clear()
+        self._doubtful.clear()
 
     def failed(self, question: Question, until: float, now: float) -> None:
         """A question failed (RFC 9520)."""

@@ -148,6 +148,7 @@ class Scheduler:
             task = self._ready.popleft()
             task.is_ready = False
             self._step(task)
+        self.core.planner.settle(self.core, now)
         batch, self._batch = self._batch, []
         return batch
 

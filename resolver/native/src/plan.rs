@@ -18,7 +18,7 @@ mod choice;
 mod flight;
 pub mod lines;
 pub mod plain;
-mod queue;
+pub mod queue;
 pub mod report;
 
 use std::collections::HashMap;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::plan::busy::Busy;
 use crate::plan::lines::Lines;
+use crate::plan::queue::Queue;
 use crate::sys::batch::Local;
 use crate::sys::poll::Bell;
 use crate::sys::slab::{Key, Slab};
@@ -77,11 +78,10 @@ struct Kept {
     hash: u64,
 }
 
-#[derive(Default)]
 struct Table {
     waiting: Slab<Kept>,
-    /// Not yet taken by Python, oldest first; keys of those shed are dead.
-    untaken: VecDeque<Key>,
+    /// Not yet taken by Python, by zone; keys of those shed are dead.
+    untaken: Queue<Key>,
     /// All, oldest first; keys of those answered are dead.
     order: VecDeque<Key>,
     /// By hash of asker, ID and question. On a collision the later one is found.
@@ -92,6 +92,19 @@ struct Table {
 }
 
 impl Table {
+    fn new(busy: Option<Arc<Busy>>) -> Self {
+        Self {
+            waiting: Slab::default(),
+            // What waits is bounded here already, and what is dead is swept.
+            untaken: Queue::new(usize::MAX, usize::MAX),
+            order: VecDeque::new(),
+            same: HashMap::new(),
+            by_client: Lines::default(),
+            by_zone: Lines::default(),
+            busy,
+        }
+    }
+
     fn remove(&mut self, key: Key) -> Option<Miss> {
         let kept = self.waiting.remove(key)?;
         if self.same.get(&kept.hash) == Some(&key) {
@@ -155,10 +168,13 @@ impl Table {
 
     fn sweep(&mut self) {
         let Self { waiting, order, untaken, .. } = self;
-        for queue in [order, untaken] {
-            if queue.len() > SWEEP_MIN + 2 * waiting.len() {
-                queue.retain(|key| waiting.get(*key).is_some());
-            }
+        let (lives, most) =
+            (|key: &Key| waiting.get(*key).is_some(), SWEEP_MIN + 2 * waiting.len());
+        if order.len() > most {
+            order.retain(lives);
+        }
+        if untaken.len() > most {
+            untaken.retain(lives);
         }
     }
 }
@@ -208,7 +224,7 @@ impl Clients {
             per_zone: per_zone.max(1),
         };
         Ok(Self {
-            table: Mutex::new(Table { busy, ..Table::default() }),
+            table: Mutex::new(Table::new(busy)),
             bell: Bell::new()?,
             hasher: RandomState::new(),
             bounds,
@@ -238,11 +254,11 @@ impl Clients {
                 continue;
             }
             added.shed.extend(table.make_way(&miss, &self.bounds));
-            let told = taken.then(|| miss.clone());
+            let (told, zone) = (taken.then(|| miss.clone()), miss.zone);
             let key = table.insert(miss, hash);
             match told {
                 Some(miss) => added.tokens.push((key, miss)),
-                None => table.untaken.push_back(key),
+                None => drop(table.untaken.push(zone, key)),
             }
             added.kept += 1;
         }
@@ -253,12 +269,12 @@ impl Clients {
         added
     }
 
-    /// Misses for Python, oldest first, each with its token.
+    /// Misses for Python, zone after zone and the oldest of each first, with their tokens.
     pub fn take(&self, most: usize) -> Vec<(Key, Miss)> {
         let mut table = lock(&self.table);
         let mut taken = Vec::new();
         while taken.len() < most {
-            let Some(key) = table.untaken.pop_front() else {
+            let Some(key) = table.untaken.pop() else {
                 break;
             };
             if let Some(kept) = table.waiting.get(key) {
@@ -341,6 +357,15 @@ mod tests {
         // Of 73 that wait, all of one address, the oldest 23 have left.
         assert_eq!(added.shed.len(), 23);
         assert_eq!(added.shed[0].client.id, 2);
+    }
+
+    #[test]
+    fn zones_are_taken_in_turn() {
+        let clients = Clients::new(Bounds::of(100), None).unwrap();
+        let of = |id: u16, zone: u64| Miss { zone, ..miss(id, id) };
+        clients.add((1..50).map(|id| of(id, 7)).chain([of(90, 8)]));
+        let taken: Vec<u16> = clients.take(3).iter().map(|(_, miss)| miss.client.id).collect();
+        assert_eq!(taken, [1, 90, 2]);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Worker {
     drops: Vec<u32>,
     misses: Vec<Miss>,
     carrier: Option<Carrier>,
+    /// Whether a socket was left in this turn while more waited on it.
+    behind: bool,
 }
 
 /// Share of the open files that upstream sockets of plans may hold, in eighths (the door has the
@@ -76,6 +78,7 @@ impl Worker {
                 Carrier::new(Arc::clone(plans), Arc::clone(&shared.clock), sockets_max.max(1))
             }),
             sender,
+            behind: false,
             shared,
         })
     }
@@ -103,10 +106,11 @@ impl Worker {
 
     /// What the carrier has to say to clients and to Python.
     fn end_turn(&mut self) {
+        let behind = std::mem::take(&mut self.behind);
         let Some(carrier) = &mut self.carrier else { return };
-        self.misses.extend(carrier.begin_some(self.desk.now, &self.poll, &self.desk.books));
+        self.misses.extend(carrier.begin_some(behind, self.desk.now, &self.poll, &self.desk.books));
         let now = Instant::now();
-        carrier.expire(now);
+        carrier.expire(now, &self.poll, &self.desk.books);
         carrier.publish(now, &self.shared.clients, &self.desk.books);
         if !carrier.replies.is_empty() {
             let now = self.shared.clock.now();
@@ -136,6 +140,7 @@ impl Worker {
                 return;
             }
         }
+        self.behind = true;
     }
 
     fn datagram(&mut self, socket: usize, at: usize) {

@@ -4,6 +4,8 @@
 //! 5 is Python's); so is what is counted, and where. An exchange that does not end in a plain reply
 //! within its wait is punted: Python hears of it as if it had made it.
 
+mod fair;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -33,8 +35,19 @@ use crate::wire::ask;
 use crate::wire::compose::Answer;
 
 /// Exchanges begun between two reads of the listener's sockets: about half a millisecond of work,
-/// in which a receive buffer cannot fill.
+/// in which a receive buffer cannot fill. An exchange costs several times what it costs to read a
+/// question or to answer it from the cache, so who can be answered at once goes first.
 const BEGIN_MAX: usize = 32;
+
+/// The same while more waits to be read than one turn reads.
+const BEGIN_BEHIND_MAX: usize = 4;
+
+/// Misses in the line of one zone: what a thread begins in some 20 milliseconds. A longer line
+/// would only make those wait who are shed in the end.
+const LINE_MAX: usize = 512;
+
+/// Misses in all lines.
+const QUEUE_MAX: usize = 8 * LINE_MAX;
 
 /// Datagrams read from one socket in one go; one is expected.
 const READS_MAX: usize = 16;
@@ -86,7 +99,7 @@ impl Carrier {
             clock,
             random,
             dice,
-            queue: Queue::default(),
+            queue: Queue::new(LINE_MAX, QUEUE_MAX),
             flights: Slab::default(),
             under_way: 0,
             sockets_max,
@@ -137,11 +150,11 @@ impl Carrier {
         None
     }
 
-    /// Begin a bounded number of exchanges, zone after zone; returns the misses that turn out to
-    /// be Python's.
-    pub fn begin_some(&mut self, now: f64, poll: &Poll, books: &Area) -> Vec<Miss> {
+    /// Begin a bounded number of exchanges, zone after zone, fewer when the thread is `behind` with
+    /// reading; returns the misses that turn out to be Python's.
+    pub fn begin_some(&mut self, behind: bool, now: f64, poll: &Poll, books: &Area) -> Vec<Miss> {
         let mut left = Vec::new();
-        for _ in 0..BEGIN_MAX {
+        for _ in 0..if behind { BEGIN_BEHIND_MAX } else { BEGIN_MAX } {
             let Some(queued) = self.queue.pop() else { break };
             left.extend(self.begin_or_leave(queued, now, poll, books));
         }
@@ -195,17 +208,6 @@ impl Carrier {
         books.count(Scalar::Planned, 1);
         waiting.waiters.push((arrived, miss));
         self.enter_client(client, key);
-    }
-
-    fn enter_client(&mut self, client: IpAddr, key: Key) {
-        let flights = &self.flights;
-        let lives = |key| flights.get(key).is_some_and(Flight::waits);
-        self.clients.enter(client, key, lives);
-        if self.clients.count(client) > self.plans.bounds.per_client
-            && let Some(oldest) = self.clients.oldest(client, lives)
-        {
-            self.shed_client(oldest, client);
-        }
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -265,23 +267,6 @@ impl Carrier {
         self.zones.enter(zone, key, lives);
         self.enter_client(client, key);
         self.keep_bounds(zone);
-    }
-
-    /// Shed the oldest of what is over its bound.
-    fn keep_bounds(&mut self, zone: u64) {
-        let flights = &self.flights;
-        let lives = |key| flights.get(key).is_some_and(Flight::waits);
-        let bounds = &self.plans.bounds;
-        let oldest = if self.zones.count(zone) > bounds.per_zone {
-            self.zones.oldest(zone, lives)
-        } else if self.under_way > bounds.flights_max {
-            self.order.oldest((), lives)
-        } else {
-            None
-        };
-        if let Some(key) = oldest {
-            self.give_up(key);
-        }
     }
 
     fn query(&mut self, plan: &Plan, server: usize, name: &[u8], rtype: u16) -> Box<[u8]> {
@@ -489,55 +474,15 @@ impl Carrier {
         Some(waiting)
     }
 
-    /// One client's oldest question is shed; its exchange goes on if others wait for it.
-    fn shed_client(&mut self, key: Key, client: IpAddr) {
-        let Some(waiting) = self.flights.get_mut(key).and_then(|flight| flight.waiting.as_mut())
-        else {
-            return;
-        };
-        let is_his = |miss: &Miss| miss.origin.client().ip() == client;
-        if waiting.waiters.iter().all(|(_, miss)| is_his(miss)) {
-            return self.give_up(key);
-        }
-        let at = waiting.waiters.iter().position(|(_, miss)| is_his(miss));
-        if let Some(at) = at {
-            let (arrived, miss) = waiting.waiters.remove(at);
-            let lookup = waiting.lookup(false);
-            let destination = waiting.plan.destination;
-            self.clients.leave(client);
-            self.tell_shed(&lookup, vec![(arrived, miss)], destination, false);
-        }
-    }
-
-    /// An exchange is given up for a later one: who waits is told, and it stays in the books.
-    fn give_up(&mut self, key: Key) {
-        if let Some(waiting) = self.end(key, false) {
-            let lookup = waiting.lookup(true);
-            let destination = waiting.plan.destination;
-            self.tell_shed(&lookup, waiting.waiters, destination, true);
-        }
-    }
-
-    fn tell_shed(
-        &mut self,
-        lookup: &Lookup,
-        waiters: Vec<(Instant, Miss)>,
-        destination: u8,
-        mut first: bool,
-    ) {
-        let wall = self.clock.wall();
-        for (arrived, miss) in waiters {
-            let client = client(&miss, arrived);
-            let bounds = &self.plans.reports.seconds_bounds;
-            self.news.finished(bounds, lookup, &client, destination, first, wall);
-            first = false;
-            self.shed.push(miss);
-        }
-    }
-
     /// Punt what has waited long enough, close what has lingered.
-    pub fn expire(&mut self, now: Instant) {
+    pub fn expire(&mut self, now: Instant, poll: &Poll, books: &Area) {
         while let Some((_, key)) = self.timers.pop_due(now) {
+            if !self.flights.get(key).is_some_and(Flight::waits) {
+                continue;
+            }
+            // A thread that was kept from its sockets must not take its own lateness for a
+            // server's silence: what has come meanwhile counts.
+            self.ready(key, poll, books);
             if let Some(waiting) = self.end(key, false) {
                 self.punt(waiting, PuntResult::Silent, 0);
             }

@@ -1,33 +1,32 @@
-//! Misses that wait for their exchange to begin: a line for each zone, served in turn.
-//!
-//! An exchange costs several times what it costs to read a question or to answer it from the
-//! cache. So a thread reads first, answers what it can, and begins a bounded number of exchanges
-//! between two reads, one zone after the other: a flood under one zone fills its own line, and
-//! the oldest of that line are shed.
+//! Lines by zone, served in turn: who waits under one zone does not make another zone wait.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Misses in the line of one zone: what a thread begins in some 20 milliseconds. A longer line
-/// would only make those wait who are shed in the end.
-const LINE_MAX: usize = 512;
-
-/// Misses in all lines.
-const QUEUE_MAX: usize = 8 * LINE_MAX;
-
+/// What waits, in the order in which it is served. Bounded by zone and over all: the oldest of
+/// the line that is too long leave.
 pub struct Queue<T> {
     lines: HashMap<u64, VecDeque<T>>,
     /// Zones with a line, the next one first.
     turns: VecDeque<u64>,
     length: usize,
-}
-
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self { lines: HashMap::new(), turns: VecDeque::new(), length: 0 }
-    }
+    line_max: usize,
+    length_max: usize,
 }
 
 impl<T> Queue<T> {
+    pub fn new(line_max: usize, length_max: usize) -> Self {
+        let (lines, turns) = (HashMap::new(), VecDeque::new());
+        Self { lines, turns, length: 0, line_max, length_max }
+    }
+
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Add to the line of a zone; returns who is shed for it.
     pub fn push(&mut self, zone: u64, queued: T) -> Option<T> {
         let line = self.lines.entry(zone).or_default();
@@ -36,12 +35,12 @@ impl<T> Queue<T> {
         }
         line.push_back(queued);
         self.length += 1;
-        let over = line.len() > LINE_MAX;
+        let over = line.len() > self.line_max;
         if over {
             self.length -= 1;
             return line.pop_front();
         }
-        if self.length > QUEUE_MAX { self.shed_longest() } else { None }
+        if self.length > self.length_max { self.shed_longest() } else { None }
     }
 
     /// The oldest of the next zone.
@@ -58,11 +57,17 @@ impl<T> Queue<T> {
         queued
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
+    /// Keep only what `wanted` says.
+    pub fn retain(&mut self, wanted: impl Fn(&T) -> bool) {
+        for line in self.lines.values_mut() {
+            line.retain(&wanted);
+        }
+        self.lines.retain(|_, line| !line.is_empty());
+        self.turns.retain(|zone| self.lines.contains_key(zone));
+        self.length = self.lines.values().map(VecDeque::len).sum();
     }
 
-    /// Many zones at once: the longest line gives way. At most `QUEUE_MAX` lines are looked at.
+    /// Many zones at once: the longest line gives way. At most `length_max` lines are looked at.
     fn shed_longest(&mut self) -> Option<T> {
         let zone = *self.lines.iter().max_by_key(|(_, line)| line.len())?.0;
         let line = self.lines.get_mut(&zone)?;
@@ -79,9 +84,10 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
     fn zones_are_served_in_turn_and_each_in_order() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(8, 64);
         for number in 0..3 {
             assert!(queue.push(1, number).is_none());
         }
@@ -93,9 +99,9 @@ mod tests {
 
     #[test]
     fn a_flood_under_one_zone_sheds_its_own_oldest() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(512, 4096);
         assert!(queue.push(2, 9999).is_none());
-        for number in 0..LINE_MAX as u16 {
+        for number in 0..512 {
             assert!(queue.push(1, number).is_none());
         }
         assert_eq!(queue.push(1, 600), Some(0));
@@ -104,10 +110,21 @@ mod tests {
 
     #[test]
     fn many_zones_are_bounded_too() {
-        let mut queue = Queue::default();
-        let shed = (0..QUEUE_MAX as u64 + 100).filter_map(|zone| queue.push(zone, 1u16));
+        let mut queue = Queue::new(512, 1000);
+        let shed = (0..1100).filter_map(|zone| queue.push(zone, 1u16));
         assert_eq!(shed.count(), 100);
-        assert_eq!(std::iter::from_fn(|| queue.pop()).count(), QUEUE_MAX);
+        assert_eq!(std::iter::from_fn(|| queue.pop()).count(), 1000);
         assert!(queue.turns.is_empty() && queue.lines.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_wanted_leaves_and_the_turns_go_on() {
+        let mut queue = Queue::new(8, 64);
+        for number in 0..6u16 {
+            assert!(queue.push(u64::from(number % 3), number).is_none());
+        }
+        queue.retain(|number| number % 3 != 1);
+        assert_eq!(queue.len(), 4);
+        assert_eq!(std::iter::from_fn(|| queue.pop()).collect::<Vec<_>>(), [0, 2, 3, 5]);
     }
 }

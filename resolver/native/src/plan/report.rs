@@ -26,15 +26,15 @@ use crate::sys::thread::lock;
 use crate::wire::compose::Answer;
 use crate::wire::message::Message;
 
-/// How long news gathers in a thread before it is told: some tens of wake-ups a second, and books
-/// that a person who looks finds complete.
-const GATHER: Duration = Duration::from_millis(20);
+/// How long news gathers in a thread before it is told: each wake-up of Python costs as much as
+/// some tens of exchanges, and books are complete for a person who looks.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Records that one thread gathers before it tells at once.
 const GATHER_RECORDS: usize = 4096;
 
 /// Round trips of one server that are told of one batch: more would not move the smoothed one.
-const RTTS_MAX: usize = 32;
+const RTTS_MAX: usize = 8;
 
 /// What lookups are summed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
