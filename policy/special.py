@@ -92,3 +92,12 @@ SPECIAL_USE: PrefixTable[str] = _special()
 
 ANYCAST: PrefixTable[str] = _anycast()
 """Address → whose well-known anycast address it is."""
+
+
+def _root_letters() -> PrefixTable[str]:
+    rows = zip("abcdefghijklm", _ROOT.strip().splitlines(), strict=True)
+    return PrefixTable((ip_network(text), letter) for letter, row in rows for text in row.split())
+
+
+ROOT_LETTERS: PrefixTable[str] = _root_letters()
+"""Address of a root server → its letter in lower case."""

@@ -12,6 +12,7 @@ Limitations: values are text or number as they stand in YAML; nothing is looked 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -29,6 +30,7 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 PATH_CHARACTERS_MAX = 4096  # PATH_MAX of Linux
+LINE_CHARACTERS_MAX = 200
 INTERFACE_CHARACTERS_MAX = 15  # IFNAMSIZ of Linux without the final zero
 
 _USER_ASSIGNED = re.compile(r"AA|Q[M-Z]|X[A-Z]")  # ZZ too, but it means "unknown" here
@@ -135,6 +137,24 @@ def size(least: int, most: int) -> Unit:
     return Unit(read, _string(_SIZE))
 
 
+_DISTANCE = r"([0-9]{1,5}(?:\.[0-9]{1,3})?)km"
+
+
+def distance(least: int, most: int) -> Unit:
+    """Kilometres, written with the unit, within bounds."""
+
+    def read(value: object) -> float:
+        expected = 'a distance in kilometres, such as "25km"'
+        found = re.fullmatch(_DISTANCE, _text(value, expected), re.ASCII)
+        if not found:
+            raise ValueError(f"expected {expected}, got {shown(value)}")
+        if not least <= float(found[1]) <= most:
+            raise ValueError(f"{value} is out of range: from {least}km to {most}km")
+        return float(found[1])
+
+    return Unit(read, _string(_DISTANCE))
+
+
 def integer(least: int, most: int, *, auto: bool = False) -> Unit:
     """A whole number within bounds; with ``auto`` that word too (read as ``None``)."""
     expected = f"a whole number from {least} to {most}" + (' or "auto"' if auto else "")
@@ -199,6 +219,37 @@ def read_prefix(value: object) -> Network:
     if "/" in text and ip_address(text.partition("/")[0]) != loose.network_address:
         raise ValueError(f"{text} has bits set beyond its length; did you mean {loose}?")
     return loose
+
+
+def read_coordinates(value: object) -> tuple[float, float]:
+    """Latitude and longitude in degrees, north and east positive."""
+    expected = "a latitude and a longitude in degrees, such as [19.076, 72.878]"
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"expected {expected}, got {shown(value)}")
+    for number, most in zip(value, (90, 180), strict=True):
+        if not isinstance(number, int | float) or isinstance(number, bool) or abs(number) > most:
+            raise ValueError(f"expected {expected}, got {shown(number)} in it")
+    return float(value[0]), float(value[1])
+
+
+def read_date(value: object) -> date:
+    expected = 'a date, such as "2026-11-22" (in quotes)'
+    text = _text(value, expected)
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected {expected}, got {shown(value)}") from None
+    if found.isoformat() != text:
+        raise ValueError(f"expected {expected}, got {shown(value)}")
+    return found
+
+
+def read_line(value: object) -> str:
+    """A printable text on one line, of 200 characters at most."""
+    text = _text(value, "a text")
+    if not text.strip() or len(text) > LINE_CHARACTERS_MAX or not text.isprintable():
+        raise ValueError(f"expected a text on one line, got {shown(value)}")
+    return text
 
 
 def read_country(value: object) -> str:
@@ -279,6 +330,15 @@ Listen = Annotated[Endpoint, Unit(read_endpoint, _string())]
 Prefix = Annotated[Network, Unit(read_prefix, _string())]
 Country = Annotated[str, Unit(read_country, _string("[A-Z]{2}"))]
 Zone = Annotated[Name, Unit(read_zone, _string())]
+Coordinates = Annotated[
+    tuple[float, float],
+    Unit(
+        read_coordinates,
+        {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+    ),
+]
+Date = Annotated[date, Unit(read_date, _string("[0-9]{4}-[0-9]{2}-[0-9]{2}"))]
+Line = Annotated[str, Unit(read_line, _string())]
 Interface = Annotated[str, Unit(_interface, _string())]
 Word = Annotated[str, Unit(_word, _string("[A-Za-z0-9][A-Za-z0-9._-]{0,31}"))]
 FilePath = Annotated[Path, PathUnit()]

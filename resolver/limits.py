@@ -276,6 +276,23 @@ kilometres above once the border is 1,667 km away."""
 POLYGONS_OCTETS_MAX: Final = 64 << 20
 """Size of a file of country polygons; the finest of Natural Earth has under 4 MB."""
 
+IDENTITY_OCTETS_MAX: Final = 255
+"""Length of a server's identity that is looked at: one character-string of a TXT record (RFC 1035
+section 3.3); published ones have 30."""
+
+IDENTITIES_OCTETS_MAX: Final = 4 << 20
+"""Size of a file of published identities; that of all root servers has 90 kB."""
+
+PACK_OCTETS_MAX: Final = 4 << 20
+"""Size of a country pack; that of the United States has 40 kB."""
+
+NOTE_OCTETS_MAX: Final = 65_536
+"""Size of a signed note: four lines and some signatures of 150 octets each."""
+
+CITY_UNCERTAINTY_KM: Final = 50.0
+"""How far the data centres of a city may be from the airport that stands for it: Bengaluru's is
+33 km from the centre, and Electronic City is another 18 beyond."""
+
 # --- The machine ------------------------------------------------------------------------------
 
 INTERPRETER_NICE: Final = 5

@@ -48,9 +48,9 @@ def _where(app: typer.Typer) -> None:
 
 
 def _pack(app: typer.Typer) -> None:
-    from resolver.cli import pack
+    from resolver.cli import pack_commands
 
-    app.add_typer(pack.app, name="pack")
+    app.add_typer(pack_commands.app, name="pack")
 
 
 def _control(app: typer.Typer) -> None:

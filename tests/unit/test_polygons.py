@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from policy.airports import airports
 from policy.pack_files import read_world
 from policy.polygons import World, decode_world, holds, nearest_foreign
 from policy.sphere import (
@@ -21,7 +22,7 @@ from policy.sphere import (
     segment_km,
     vector,
 )
-from resolver.cli.pack import app
+from resolver.cli.pack_commands import app
 from resolver.errors import SourceError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -311,14 +312,13 @@ def test_skipping_far_chunks_changes_nothing(earth: World) -> None:
 def test_airports_stand_in_the_country_that_their_list_says(earth: World) -> None:
     """Holds the table of codes, the decoder and the point-in-polygon test together: 96 % of a
     sample stand inside, the rest on reclaimed land and small islands; few in another country."""
-    airportsdata = pytest.importorskip("airportsdata")
-    every = sorted(airportsdata.load("IATA").items())
+    every = sorted(airports().items())
     sample = random.Random(1).sample(every, 600)
     shapes: dict[str | None, list[Any]] = {}
     for shape in earth.shapes:
         shapes.setdefault(shape.country, []).append(shape)
     inside = sum(
-        any(holds(earth, shape, at["lat"], at["lon"]) for shape in shapes.get(at["country"], ()))
+        any(holds(earth, shape, at.lat, at.lon) for shape in shapes.get(at.country, ()))
         for _, at in sample
     )
     assert inside / len(sample) > 0.9

@@ -1,4 +1,4 @@
-"""``inland pack``: what is known of a country, and how far a place is from its border."""
+"""``inland pack distance``: how far a place is from the border, and what that proves."""
 
 import json
 from pathlib import Path
@@ -11,18 +11,6 @@ from policy.polygons import Nearest, World, holds, nearest_foreign
 from policy.sphere import SPEEDS, greatest_rtt_ms, least_rtt_ms, margin_km
 from resolver.cli.options import Json
 from resolver.config_units import read_country
-
-app = typer.Typer(
-    name="pack",
-    no_args_is_help=True,
-    help="Country packs: what is known of a country or region, and its border.",
-)
-
-
-@app.callback()
-def _no_options() -> None:
-    """Nothing is set before the command."""
-
 
 Polygons = Annotated[
     Path,
@@ -38,8 +26,6 @@ def codes(text: str) -> frozenset[str]:
         raise typer.BadParameter(str(error)) from None
 
 
-# Coordinates south and west begin with a hyphen; they are no options.
-@app.command("distance", context_settings={"ignore_unknown_options": True})
 def distance(
     lat: Annotated[float, typer.Argument(min=-90, max=90, help="Latitude, degrees north.")],
     lon: Annotated[float, typer.Argument(min=-180, max=180, help="Longitude, degrees east.")],
