@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from policy.iso3166 import COUNTRIES
 from resolver.config import Config, load, parse, warnings
 from resolver.config_docs import reference, schema
 from resolver.config_lines import path_text, read_tree
-from resolver.config_units import COUNTRIES, MIB, Endpoint, shown
+from resolver.config_units import MIB, Endpoint, shown
 from resolver.errors import ConfigError, Finding
 from resolver.names import from_text
 
