@@ -96,11 +96,17 @@ class RecordCache:
 
     TTLs are cut to the bounds and to the original TTL of signatures. Records take the place of a
     negative answer for their name or type whatever their rank; a negative answer has the rank of
-    an answer. ``entries`` and ``bytes`` count what has expired until it is swept.
+    an answer. ``entries`` and ``bytes`` count what has expired until it is swept. What has expired
+    is kept as stale for ``stale_max`` seconds, as far as there is room.
     """
 
-    def __new__(cls, bytes_max: int, ttl_max: int, ttl_negative_max: int) -> RecordCache: ...
+    def __new__(
+        cls, bytes_max: int, ttl_max: int, ttl_negative_max: int, stale_max: int = 0
+    ) -> RecordCache: ...
     def get(self, name: bytes, rtype: int, now: float) -> CachedTuple | None: ...
+    def get_stale(self, name: bytes, rtype: int, now: float) -> CachedTuple | None:
+        """The same, or what is kept as stale, with TTL 0."""
+
     def put(
         self, rrset: RRsetTuple, rank: int, security: int, origin: bytes, now: float
     ) -> bool: ...
@@ -159,10 +165,12 @@ class AnswerCache:
         lifetime: float,
         destination: int,
         now: float,
+        stale: bool = False,
     ) -> None:
         """Keep ``answer`` for ``lifetime`` seconds. ``destination``: 0 domestic 1 foreign 2 mixed
         3 none. Entries of another generation than the current one are never served, nor kept when
-        they come late."""
+        they come late. One that is ``stale`` (of stale data) keeps its TTLs, is never due, and
+        its hits are counted as ``stale_hits``."""
 
     def peek(
         self, view: int, name: bytes, rtype: int, do: bool, cd: bool, now: float

@@ -135,6 +135,61 @@ fn records_that_come_after_nxdomain_show_that_the_name_exists() {
     assert_eq!(cache.entries(), 1);
 }
 
+/// Kind and last octet of the address that is given as stale, with its TTL.
+fn stale(cache: &RecordCache, owner: &str, now: f64) -> Option<(Kind, Option<u8>, u32)> {
+    let fact = cache.get_stale(&name(owner), A, now)?;
+    let last = (fact.kind == Kind::Records).then(|| fact.sets[0].rdatas[0][3]);
+    Some((fact.kind, last, fact.sets[0].ttl))
+}
+
+#[test]
+fn what_has_expired_is_kept_for_those_who_ask_for_it_rfc8767() {
+    let cache = records().keeping(100);
+    cache.put(a("a.example", 30, 1), source(3), 0.0);
+    assert_eq!(stale(&cache, "a.example", 10.0), Some((Kind::Records, Some(1), 20)));
+    assert_eq!(got(&cache, "a.example", 30.0), None);
+    assert!(!cache.knows(&name("a.example"), A, 30.0));
+    assert_eq!(stale(&cache, "a.example", 30.0), Some((Kind::Records, Some(1), 0)));
+    assert_eq!(stale(&cache, "a.example", 129.0), Some((Kind::Records, Some(1), 0)));
+    assert_eq!(stale(&cache, "a.example", 130.0), None);
+    deny(&cache, "no.example", A, Kind::NxDomain, 0.0);
+    assert_eq!(stale(&cache, "no.example", 650.0), Some((Kind::NxDomain, None, 0)));
+    cache.flush(&name("no.example"), false);
+    assert_eq!(stale(&cache, "no.example", 650.0), None);
+}
+
+#[test]
+fn what_has_expired_is_gone_where_nothing_is_kept() {
+    let cache = records();
+    cache.put(a("a.example", 30, 1), source(3), 0.0);
+    assert_eq!(stale(&cache, "a.example", 30.0), None);
+}
+
+#[test]
+fn what_has_expired_gives_way_to_what_comes() {
+    let cache = records().keeping(1000);
+    cache.put(a("a.example", 30, 1), source(3), 0.0);
+    cache.put(rrset("a.example", MX, 300, &[b"\0\x05\0"]), source(3), 40.0);
+    assert_eq!(stale(&cache, "a.example", 40.0), Some((Kind::Records, Some(1), 0)));
+    assert!(cache.put(a("a.example", 30, 2), source(1), 40.0), "whatever its rank");
+    assert_eq!(got(&cache, "a.example", 40.0), Some((2, 30)));
+    deny(&cache, "a.example", A, Kind::NoData, 80.0);
+    assert_eq!(stale(&cache, "a.example", 80.0).map(|found| found.0), Some(Kind::NoData));
+}
+
+#[test]
+fn what_has_expired_goes_when_the_name_becomes_an_alias_or_is_none_any_more() {
+    const CNAME: u16 = 5;
+    let cache = records().keeping(1000);
+    let alias = || rrset("a.example", CNAME, 30, &[&name("b.example")]);
+    cache.put(a("a.example", 30, 1), source(3), 0.0);
+    cache.put(alias(), source(3), 40.0);
+    assert_eq!(stale(&cache, "a.example", 40.0), None);
+    assert!(cache.get_stale(&name("a.example"), CNAME, 80.0).is_some());
+    cache.put(a("a.example", 30, 2), source(3), 80.0);
+    assert!(cache.get_stale(&name("a.example"), CNAME, 80.0).is_none());
+}
+
 #[test]
 fn records_and_nodata_of_a_type_replace_each_other() {
     let cache = records();
@@ -248,6 +303,22 @@ fn a_popular_answer_that_ends_soon_is_told_once() {
     cache.put(&key(&name("long.example")), 0, &answer("long.example"), 100.0, 0, 92.0);
     lookup(&cache, "long.example", 100.0).expect("live");
     assert!(cache.take_due(9).is_empty());
+}
+
+#[test]
+fn an_answer_of_stale_data_keeps_its_ttls_is_told_as_such_and_never_due() {
+    let cache = AnswerCache::new(MIB);
+    cache.put_stale(&key(&name("a.example")), 0, &answer("a.example"), 100.0, 2, 0.0);
+    for now in [1.0, 90.0, 95.0] {
+        let (hit, ttl) = lookup(&cache, "a.example", now).expect("live");
+        assert_eq!((hit.destination, hit.stale, ttl), (2, true, 300));
+    }
+    let message = cache.peek(&key(&name("a.example")), 95.0).expect("live");
+    assert_eq!(message::parse(&message).expect("good").answer[0].ttl, 300);
+    assert!(cache.take_due(9).is_empty());
+    assert!(lookup(&cache, "a.example", 100.0).is_none());
+    cache.put(&key(&name("a.example")), 0, &answer("a.example"), 60.0, 2, 50.0);
+    assert!(!lookup(&cache, "a.example", 51.0).expect("live").0.stale);
 }
 
 #[test]

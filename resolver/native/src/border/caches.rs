@@ -26,9 +26,10 @@ pub(crate) struct RecordCache {
 #[pymethods]
 impl RecordCache {
     #[new]
-    fn new(bytes_max: usize, ttl_max: u32, ttl_negative_max: u32) -> Self {
+    #[pyo3(signature = (bytes_max, ttl_max, ttl_negative_max, stale_max=0))]
+    fn new(bytes_max: usize, ttl_max: u32, ttl_negative_max: u32, stale_max: u32) -> Self {
         let inner = records::RecordCache::new(bytes_max, ttl_max, ttl_negative_max);
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner.keeping(stale_max)) }
     }
 
     fn get<'py>(
@@ -38,16 +39,17 @@ impl RecordCache {
         rtype: u16,
         now: f64,
     ) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let Some(found) = self.inner.get(name, rtype, now) else { return Ok(None) };
-        let sets = rrsets_to_tuple(py, &found.sets)?;
-        let (kind, rrset, proofs) = match found.kind {
-            Kind::Records => (0, Some(sets.get_item(0)?), PyTuple::empty(py)),
-            Kind::NoData => (1, None, sets),
-            Kind::NxDomain => (2, None, sets),
-        };
-        let Source { rank, security, origin } = &found.source;
-        let fields = (kind, rrset, proofs, *rank, *security, PyBytes::new(py, origin));
-        fields.into_pyobject(py).map(Some)
+        self.inner.get(name, rtype, now).map(|found| found_to_tuple(py, &found)).transpose()
+    }
+
+    fn get_stale<'py>(
+        &self,
+        py: Python<'py>,
+        name: &[u8],
+        rtype: u16,
+        now: f64,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        self.inner.get_stale(name, rtype, now).map(|found| found_to_tuple(py, &found)).transpose()
     }
 
     fn put(
@@ -96,6 +98,17 @@ impl RecordCache {
     fn bytes(&self) -> usize {
         self.inner.bytes()
     }
+}
+
+fn found_to_tuple<'py>(py: Python<'py>, found: &records::Found) -> PyResult<Bound<'py, PyTuple>> {
+    let sets = rrsets_to_tuple(py, &found.sets)?;
+    let (kind, rrset, proofs) = match found.kind {
+        Kind::Records => (0, Some(sets.get_item(0)?), PyTuple::empty(py)),
+        Kind::NoData => (1, None, sets),
+        Kind::NxDomain => (2, None, sets),
+    };
+    let Source { rank, security, origin } = &found.source;
+    (kind, rrset, proofs, *rank, *security, PyBytes::new(py, origin)).into_pyobject(py)
 }
 
 #[pyclass(frozen, module = "resolver._native")]
@@ -147,6 +160,9 @@ impl AnswerCache {
         Self { inner: Arc::new(answers::AnswerCache::new(bytes_max)) }
     }
 
+    #[pyo3(signature = (
+        view, name, rtype, r#do, cd, generation, answer, lifetime, destination, now, stale=false
+    ))]
     #[allow(clippy::too_many_arguments)]
     fn put(
         &self,
@@ -160,9 +176,15 @@ impl AnswerCache {
         lifetime: f64,
         destination: u8,
         now: f64,
+        stale: bool,
     ) {
         let key = Key { view, name, rtype, do_bit: r#do, cd };
-        self.inner.put(&key, generation, &answer.get().inner, lifetime, destination, now);
+        let answer = &answer.get().inner;
+        if stale {
+            self.inner.put_stale(&key, generation, answer, lifetime, destination, now);
+        } else {
+            self.inner.put(&key, generation, answer, lifetime, destination, now);
+        }
     }
 
     #[allow(clippy::too_many_arguments)]

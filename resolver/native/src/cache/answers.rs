@@ -59,10 +59,12 @@ pub struct Hit {
     pub length: usize,
     /// 0 domestic, 1 foreign, 2 mixed, 3 none.
     pub destination: u8,
+    pub stale: bool,
 }
 
-/// An entry: end of life in microseconds, generation, view, DO and CD as bits, destination; then
-/// the octets of the answer, which hold name and type.
+/// An entry: end of life in microseconds, generation, view, DO and CD as bits, destination (with
+/// `STALE` set for an answer of stale data); then the octets of the answer, which hold name and
+/// type.
 #[derive(Clone, Copy)]
 struct Kept<'a>(&'a [u8]);
 
@@ -72,6 +74,7 @@ const VIEW: usize = 16;
 const BITS: usize = 20;
 const DESTINATION: usize = 21;
 const ANSWER: usize = 22;
+const STALE: u8 = 0x80;
 
 impl<'a> Kept<'a> {
     fn pack(
@@ -100,8 +103,20 @@ impl<'a> Kept<'a> {
 
     /// In the last part of a life that counts from when the answer was composed.
     fn is_due(self, now: i64) -> bool {
+        if self.is_stale() {
+            return false;
+        }
         let lifetime = self.expires() - self.answer().made();
         lifetime >= DUE_LIFETIME_MIN && (self.expires() - now) * DUE_PART < lifetime
+    }
+
+    fn is_stale(self) -> bool {
+        self.0[DESTINATION] & STALE != 0
+    }
+
+    /// The time that TTLs are counted down to.
+    fn at(self, now: i64) -> i64 {
+        if self.is_stale() { self.answer().made() } else { now }
     }
 
     fn answer(self) -> View<'a> {
@@ -161,6 +176,32 @@ impl AnswerCache {
         destination: u8,
         now: f64,
     ) {
+        self.store(key, generation, answer, lifetime, destination, now);
+    }
+
+    /// The same for an answer of stale data: its TTLs stay as they are, its hits are told as such,
+    /// and it is never due.
+    pub fn put_stale(
+        &self,
+        key: &Key<'_>,
+        generation: u64,
+        answer: &Answer,
+        lifetime: f64,
+        destination: u8,
+        now: f64,
+    ) {
+        self.store(key, generation, answer, lifetime, destination | STALE, now);
+    }
+
+    fn store(
+        &self,
+        key: &Key<'_>,
+        generation: u64,
+        answer: &Answer,
+        lifetime: f64,
+        mark: u8,
+        now: f64,
+    ) {
         let now = micros(now);
         let expires = now.saturating_add(micros(lifetime));
         let answers = answer.view().question() == (key.name, key.rtype.to_be_bytes());
@@ -168,9 +209,9 @@ impl AnswerCache {
         if !answers || expires <= now || generation != self.generation.load(Ordering::Acquire) {
             return;
         }
-        let kept = Kept::pack(key, generation, expires, destination, answer.view());
+        let kept = Kept::pack(key, generation, expires, mark, answer.view());
         let equal = |known: &[u8]| Kept(known).is_under(key);
-        self.store.change(self.hash(key), equal, |_| Some(kept), now);
+        self.store.change(self.hash(key), equal, |_| Some(kept), now, 0);
     }
 
     /// Write the live reply for a client into `out` (see [`View::write`]).
@@ -192,8 +233,9 @@ impl AnswerCache {
             if !self.lives(kept, now) {
                 return None;
             }
-            let length = kept.answer().write(client, question, now, limit, out);
-            let hit = Hit { length, destination: known[DESTINATION] };
+            let length = kept.answer().write(client, question, kept.at(now), limit, out);
+            let destination = known[DESTINATION] & !STALE;
+            let hit = Hit { length, destination, stale: kept.is_stale() };
             Some((hit, used && kept.is_due(now)))
         })?;
         if due && self.store.tell_once(hash, equal) {
@@ -224,7 +266,7 @@ impl AnswerCache {
         let equal = |known: &[u8]| Kept(known).is_under(key);
         let read = |known: &[u8]| {
             let kept = Kept(known);
-            self.lives(kept, now).then(|| kept.answer().message(now))
+            self.lives(kept, now).then(|| kept.answer().message(kept.at(now)))
         };
         self.store.peek(self.hash(key), equal, read).flatten()
     }

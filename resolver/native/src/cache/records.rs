@@ -7,6 +7,9 @@
 //! Limitations: signature end is not looked at (that takes wall time and a validator); NXDOMAIN
 //! says nothing of the names below it (RFC 8020). What has expired is counted until the sweeping
 //! hand of `store` comes by or something is put for its name.
+//!
+//! What has expired may be kept as stale (RFC 8767): it is given only to who asks for it, gives way
+//! to all that comes for its name and type, and leaves first when room is needed.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -112,6 +115,10 @@ impl<'a> Fact<'a> {
         ttl_left(self.ttl, self.made, now) >= 1
     }
 
+    fn is_alias(&self) -> bool {
+        self.kind == Kind::Records && self.rtype == rtype::CNAME
+    }
+
     fn end(&self) -> i64 {
         self.made.saturating_add(i64::from(self.ttl) * 1_000_000)
     }
@@ -143,13 +150,26 @@ impl<'a> Known<'a> {
         })
     }
 
-    /// The entry with one more fact; `None` when it may not take the place of what is known.
-    fn with(known: Option<Self>, name: &[u8], fact: &Fact<'_>, now: i64) -> Option<Vec<u8>> {
-        let live = |known: &Fact<'_>| known.lives(now);
+    /// The entry with one more fact; `None` when it may not take the place of what is known. What
+    /// has expired is kept for `keep`, unless the name has become an alias or is none any more.
+    fn with(
+        known: Option<Self>,
+        name: &[u8],
+        fact: &Fact<'_>,
+        now: i64,
+        keep: i64,
+    ) -> Option<Vec<u8>> {
+        let of_use = |known: &Fact<'_>| {
+            let same = known.is_alias() == fact.is_alias();
+            known.lives(now) || same && known.lives(now.saturating_sub(keep))
+        };
         let mut facts: Vec<Fact<'_>> =
-            known.into_iter().flat_map(Known::facts).filter(live).collect();
+            known.into_iter().flat_map(Known::facts).filter(of_use).collect();
         let better = |known: &Fact<'_>| {
-            known.kind == Kind::Records && known.rtype == fact.rtype && known.rank > fact.rank
+            known.kind == Kind::Records
+                && known.rtype == fact.rtype
+                && known.rank > fact.rank
+                && known.lives(now)
         };
         match fact.kind {
             // RFC 2181 section 5.4.1: data of less trust does not replace data of more.
@@ -189,16 +209,23 @@ pub struct RecordCache {
     store: Store<Records>,
     ttl_max: u32,
     ttl_negative_max: u32,
+    /// Microseconds that a fact is kept past its TTL.
+    keep: i64,
     /// Whether a DNAME was ever stored: they are rare, and looking for them is not cheap.
     dnames: AtomicBool,
 }
 
 impl RecordCache {
-    /// TTLs are in seconds.
+    /// TTLs are in seconds. Nothing is kept as stale.
     pub fn new(bytes_max: usize, ttl_max: u32, ttl_negative_max: u32) -> Self {
         let (hasher, store) = (RandomState::new(), Store::new(bytes_max));
         let dnames = AtomicBool::new(false);
-        Self { hasher, store, ttl_max, ttl_negative_max, dnames }
+        Self { hasher, store, ttl_max, ttl_negative_max, keep: 0, dnames }
+    }
+
+    /// The same, and what has expired is kept for so many seconds, as far as there is room.
+    pub fn keeping(self, seconds: u32) -> Self {
+        Self { keep: micros(f64::from(seconds)), ..self }
     }
 
     /// The live fact for name and type.
@@ -212,14 +239,26 @@ impl RecordCache {
         })
     }
 
+    /// The fact for name and type, live or kept as stale. What is stale has TTL 0.
+    pub fn get_stale(&self, name: &[u8], rrtype: u16, now: f64) -> Option<Found> {
+        let (hash, now) = (self.hasher.hash_one(name), micros(now));
+        let kept = now.saturating_sub(self.keep);
+        let equal = |known: &[u8]| Known(known).name() == name;
+        // Without a mark of use, or it would outlive the living.
+        let read = |known: &[u8]| {
+            let fact =
+                Known(known).facts().find(|fact| fact.is_about(rrtype) && fact.lives(kept))?;
+            Some(fact.found(name, now))
+        };
+        self.store.peek(hash, equal, read).flatten()
+    }
+
     /// Whether something is known that answers this question or is an alias on its way: the name
     /// and type, the name's absence, a CNAME there, a DNAME above.
     pub fn knows(&self, name: &[u8], rrtype: u16, now: f64) -> bool {
         let (hash, micros_now) = (self.hasher.hash_one(name), micros(now));
-        let tells = |fact: Fact<'_>| {
-            let alias = fact.kind == Kind::Records && fact.rtype == rtype::CNAME;
-            (fact.is_about(rrtype) || alias) && fact.lives(micros_now)
-        };
+        let tells =
+            |fact: Fact<'_>| (fact.is_about(rrtype) || fact.is_alias()) && fact.lives(micros_now);
         let equal = |known: &[u8]| Known(known).name() == name;
         if self.store.peek(hash, equal, |known| Known(known).facts().any(tells)) == Some(true) {
             return true;
@@ -292,8 +331,9 @@ impl RecordCache {
         let Source { rank, security, .. } = *source;
         let fact = Fact { kind, rank, security, rtype, ttl, made, origin, sets: &octets };
         let equal = |known: &[u8]| Known(known).name() == name;
-        let with = |known: Option<&[u8]>| Known::with(known.map(Known), name, &fact, made);
-        self.store.change(hash, equal, with, made)
+        let keep = self.keep;
+        let with = |known: Option<&[u8]>| Known::with(known.map(Known), name, &fact, made, keep);
+        self.store.change(hash, equal, with, made, keep)
     }
 
     /// Forget a name, or it and all below; the number of facts dropped.

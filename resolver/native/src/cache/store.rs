@@ -10,6 +10,10 @@
 //! stays among the newest and what is behind it stays, so a second hand walks through all entries,
 //! a few with each change, and removes the dead.
 //!
+//! The dead may be of use for a while longer (`keep`). They are kept only while there is room: when
+//! a shard is nearly full, the second hand removes them like others that are dead, and looks for
+//! some more before what is alive is evicted.
+//!
 //! Limitations: what was taken out is not counted though readers may hold it for a moment.
 //! Pointers of more than 48 bits (five-level page tables, which Linux gives only to who asks for
 //! such addresses) are not understood.
@@ -30,6 +34,12 @@ const SHARD_OCTETS_MIN: usize = 1 << 20;
 /// Entries that are looked at for death with each change: more than one, so that the dead are
 /// found sooner than they are made.
 const SWEPT: usize = 2;
+/// Part of its bound that a shard must have left for the dead to be kept: what is put while the
+/// second hand goes round has to find room without touching the living.
+const ROOM_PART: usize = 8;
+/// Entries that are looked at for death before an eviction, where the dead are kept: with a fifth
+/// of them dead, five evictions in six take one.
+const LOOKED: usize = 8;
 /// Places of the smallest table.
 const PLACES_MIN: usize = 8;
 /// From this size on an entry that was taken out is given back soon, not with a batch of others.
@@ -212,13 +222,15 @@ impl<S: Shape> Store<S> {
     }
 
     /// Put what `make` gives for the entry as it is (`None`: there is none) in its place; `make`
-    /// may give nothing, and then all stays. What alone is over the bound is not kept.
+    /// may give nothing, and then all stays. What alone is over the bound is not kept. The dead are
+    /// kept for `keep` longer while there is room.
     pub fn change(
         &self,
         hash: u64,
         equal: impl Fn(&[u8]) -> bool,
         make: impl FnOnce(Option<&[u8]>) -> Option<Vec<u8>>,
         now: i64,
+        keep: i64,
     ) -> bool {
         let guard = epoch::pin();
         let shard = self.shard(hash);
@@ -239,7 +251,11 @@ impl<S: Shape> Store<S> {
                 writer.remove::<S>(shard, added, &guard);
             }
         }
-        writer.sweep::<S>(shard, now, &guard);
+        let gone = if writer.has_room(shard, &guard) { now.saturating_sub(keep) } else { now };
+        writer.sweep::<S>(shard, SWEPT, gone, &guard);
+        if keep > 0 && writer.is_over(shard, &guard) {
+            writer.sweep::<S>(shard, LOOKED, now, &guard);
+        }
         writer.evict::<S>(shard, now, &guard);
         writer.publish(shard, &guard);
         true
@@ -395,14 +411,24 @@ impl Writer {
         }
     }
 
-    fn sweep<S: Shape>(&mut self, shard: &Shard, now: i64, guard: &Guard) {
-        for _ in 0..SWEPT {
+    fn has_room(&self, shard: &Shard, guard: &Guard) -> bool {
+        let room = self.bytes_max / ROOM_PART;
+        self.bytes + shard.table(guard).octets() + room <= self.bytes_max
+    }
+
+    fn is_over(&self, shard: &Shard, guard: &Guard) -> bool {
+        self.bytes + shard.table(guard).octets() > self.bytes_max
+    }
+
+    /// Look at some entries and remove those that were dead at `gone`.
+    fn sweep<S: Shape>(&mut self, shard: &Shard, looked: usize, gone: i64, guard: &Guard) {
+        for _ in 0..looked {
             let Some(at) = self.sweeper.or(self.oldest) else {
                 return;
             };
             self.sweeper = at.newer();
             // SAFETY: linked, and we are the only writer.
-            if S::is_dead(unsafe { at.octets() }, now) {
+            if S::is_dead(unsafe { at.octets() }, gone) {
                 self.remove::<S>(shard, at, guard);
             }
         }
@@ -412,7 +438,7 @@ impl Writer {
     /// table: that may be over the bound when much that was small gives way to little.
     fn evict<S: Shape>(&mut self, shard: &Shard, now: i64, guard: &Guard) {
         loop {
-            let over = self.bytes + shard.table(guard).octets() > self.bytes_max;
+            let over = self.is_over(shard, guard);
             let Some(at) = self.hand.or(self.oldest).filter(|_| over) else {
                 return;
             };

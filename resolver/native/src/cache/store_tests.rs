@@ -28,10 +28,14 @@ fn hash(key: u64) -> u64 {
 }
 
 fn put(store: &Store<Items>, item: (u64, usize, i64), now: i64) {
+    put_keeping(store, item, now, 0);
+}
+
+fn put_keeping(store: &Store<Items>, item: (u64, usize, i64), now: i64, keep: i64) {
     let (name, octets, end) = item;
     let mut made = [name.to_ne_bytes(), end.to_ne_bytes()].concat();
     made.resize(octets.max(16), name as u8);
-    store.change(hash(name), |known| key(known) == name, |_| Some(made), now);
+    store.change(hash(name), |known| key(known) == name, |_| Some(made), now, keep);
 }
 
 fn used(store: &Store<Items>, name: u64) -> Option<usize> {
@@ -104,6 +108,31 @@ fn the_dead_leave_without_need_for_room() {
     (0..4).for_each(|name| put(&store, (name, EACH, 5), 0));
     (4..7).for_each(|name| put(&store, (name, EACH, 9), 6));
     assert_eq!(order(&store), [4, 5, 6]);
+}
+
+#[test]
+fn the_dead_are_kept_for_a_while_where_there_is_room() {
+    let store = with_room_for(9);
+    (0..3).for_each(|name| put_keeping(&store, (name, EACH, 5), 0, 10));
+    (3..6).for_each(|name| put_keeping(&store, (name, EACH, 50), 14, 10));
+    assert_eq!(order(&store), [0, 1, 2, 3, 4, 5]);
+    put_keeping(&store, (6, EACH, 50), 15, 10);
+    (0..3).for_each(|_| put_keeping(&store, (3, EACH, 50), 15, 10));
+    assert_eq!(order(&store), [4, 5, 6, 3], "their time is over");
+}
+
+#[test]
+fn the_dead_that_are_kept_leave_before_the_living_when_there_is_no_room() {
+    let store = with_room_for(40);
+    (0..40).for_each(|name| put_keeping(&store, (name, EACH, 5 + 95 * (name as i64 % 2)), 0, 1000));
+    assert_eq!(order(&store).len(), 40, "room for all");
+    for name in 40..60 {
+        put_keeping(&store, (name, EACH, 100), 6, 1000);
+    }
+    let left = order(&store);
+    let mut living = (0..40).filter(|name| name % 2 == 1).chain(40..60);
+    assert!(living.all(|name| left.contains(&name)), "only of the dead have left: {left:?}");
+    assert!(left.len() < 50);
 }
 
 #[test]

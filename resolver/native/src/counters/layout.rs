@@ -70,6 +70,8 @@ scalars! {
     Planned "planned",
     /// Those of them that were given to Python in the end.
     PlannedPunted "planned_punted",
+    /// Hits that were answers of stale data.
+    StaleHits "stale_hits",
     RepliesSent "replies_sent",
     RepliesFailed "replies_failed",
     TcpClients "tcp_clients",

@@ -148,6 +148,9 @@ impl Desk {
         if let Some(hit) = self.shared.answers.lookup(&key, client, question, self.now, limit, out)
         {
             self.books.hit(u8::from(tcp), hit.destination);
+            if hit.stale {
+                self.books.count(Scalar::StaleHits, 1);
+            }
             self.untold += 1;
             return Decision::Reply(hit.length);
         }
