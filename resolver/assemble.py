@@ -93,6 +93,7 @@ def _loaded(config: Config) -> Loaded:
         special_use=config.local.special_use,
         ttl_max=int(config.cache.ttl_max),
         ttl_negative_max=int(config.cache.ttl_negative_max),
+        serve_stale=config.cache.serve_stale is not None,
     )
     return Loaded(config, policy, settings)
 
@@ -105,7 +106,8 @@ def make_clock() -> Clock:
 def make_records(config: Config) -> RecordStore:
     """The cache of RRsets."""
     cache = config.cache
-    return RecordStore(cache.records, int(cache.ttl_max), int(cache.ttl_negative_max))
+    kept = int(cache.serve_stale or 0)
+    return RecordStore(cache.records, int(cache.ttl_max), int(cache.ttl_negative_max), kept)
 
 
 def make_door(config: Config, clock: Clock, counters: Counters, workers: int) -> NativeDoor:

@@ -33,23 +33,18 @@ _DESTINATION_NUMBER = {destination: at for at, destination in enumerate(DESTINAT
 class RecordStore:
     """:class:`resolver.model.RecordCache` in native. Sizes in octets, TTLs in seconds."""
 
-    def __init__(self, bytes_max: int, ttl_max: int, ttl_negative_max: int) -> None:
-        self.native = _native.RecordCache(bytes_max, ttl_max, ttl_negative_max)
+    def __init__(
+        self, bytes_max: int, ttl_max: int, ttl_negative_max: int, stale_max: int = 0
+    ) -> None:
+        self.native = _native.RecordCache(bytes_max, ttl_max, ttl_negative_max, stale_max)
 
     def get(self, name: Name, rtype: int, now: float) -> Cached | None:
         """The live entry for name and type; an NXDOMAIN entry answers for every type."""
-        found = self.native.get(name, rtype, now)
-        if found is None:
-            return None
-        kind, rrset, proofs, rank, security, origin = found
-        return Cached(
-            CachedKind(kind),
-            rrset_from_tuple(rrset) if rrset else None,
-            rrsets_from_tuples(proofs),
-            Rank(rank),
-            Security(security),
-            Address(origin),
-        )
+        return _cached(self.native.get(name, rtype, now))
+
+    def get_stale(self, name: Name, rtype: int, now: float) -> Cached | None:
+        """The entry for name and type, live or kept as stale; what is stale has TTL 0."""
+        return _cached(self.native.get_stale(name, rtype, now))
 
     def put(
         self, rrset: RRset, rank: Rank, security: Security, origin: Address, now: float
@@ -90,6 +85,20 @@ class RecordStore:
     def size(self) -> int:
         """Octets held now."""
         return self.native.bytes()
+
+
+def _cached(found: "_native.CachedTuple | None") -> Cached | None:
+    if found is None:
+        return None
+    kind, rrset, proofs, rank, security, origin = found
+    return Cached(
+        CachedKind(kind),
+        rrset_from_tuple(rrset) if rrset else None,
+        rrsets_from_tuples(proofs),
+        Rank(rank),
+        Security(security),
+        Address(origin),
+    )
 
 
 class AnswerKey(NamedTuple):
@@ -133,6 +142,8 @@ class AnswerStore:
         lifetime: float,
         destination: Destination,
         now: float,
+        *,
+        stale: bool = False,
     ) -> None:
         """Keep ``answer`` for ``lifetime`` seconds, to be served under ``generation`` only."""
         self.native.put(
@@ -146,6 +157,7 @@ class AnswerStore:
             lifetime,
             _DESTINATION_NUMBER[destination],
             now,
+            stale,
         )
 
     def take_due(self, most: int) -> list[AnswerKey]:

@@ -57,6 +57,8 @@ def _without_dnssec(section: tuple[RRset, ...], rtype: int) -> tuple[RRset, ...]
 
 def _lifetime(result: Result, answer: tuple[RRset, ...], authority: tuple[RRset, ...]) -> float:
     """Least TTL of what the reply carries; the core has put the negative TTL into the SOA."""
+    if result.stale is not None:
+        return result.stale
     if not result.cacheable:
         return 0.0
     if result.rcode not in _SOUND:

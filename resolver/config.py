@@ -183,6 +183,10 @@ class CacheSection(Section):
     ttl_negative_max: Annotated[float, duration("1s", "1d")] = key(
         "3h", "longest life of what does not exist (RFC 2308 section 5)"
     )
+    serve_stale: Annotated[float | None, duration("1s", "7d", off=True)] = key(
+        "1d",
+        "longest use of expired records when servers fail or are slow (RFC 8767); null: none",
+    )
 
 
 class LocalSection(Section):

@@ -93,8 +93,9 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)"
 
 
-def duration(least: str, most: str) -> Unit:
-    """Seconds, written with a unit, within bounds."""
+def duration(least: str, most: str, *, off: bool = False) -> Unit:
+    """Seconds, written with a unit, within bounds; with ``off`` also ``null`` or 0 (read as
+    ``None``)."""
 
     def seconds(text: str) -> float | None:
         found = re.fullmatch(_DURATION, text, re.ASCII)
@@ -104,7 +105,9 @@ def duration(least: str, most: str) -> Unit:
     assert low is not None
     assert high is not None
 
-    def read(value: object) -> float:
+    def read(value: object) -> float | None:
+        if off and value in (None, 0) and value is not False:
+            return None
         expected = 'a duration with its unit, such as "2s", "500ms" or "1h"'
         found = seconds(_text(value, expected))
         if found is None:
@@ -113,7 +116,8 @@ def duration(least: str, most: str) -> Unit:
             raise ValueError(f"{value} is out of range: from {least} to {most}")
         return found
 
-    return Unit(read, _string(_DURATION))
+    written = _string(_DURATION)
+    return Unit(read, {"anyOf": [written, {"enum": [0, None]}]} if off else written)
 
 
 _OCTETS = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}

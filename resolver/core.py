@@ -65,6 +65,7 @@ class CoreSettings:
     ipv4: bool = True
     ipv6: bool = True
     special_use: bool = True
+    serve_stale: bool = False
     ttl_max: int = limits.TTL_MAX
     ttl_negative_max: int = limits.NEGATIVE_SECONDS_MAX
 

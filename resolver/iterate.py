@@ -4,7 +4,8 @@ RFC 1034 section 5.3.3, RFC 2308 (negative answers from the cache), RFC 6672 (DN
 (special-use names). Sections of the result disregard the client's DO bit.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import Protocol, TypeVar
 
 from resolver import limits, local
 from resolver.asking import Unanswered
@@ -17,8 +18,41 @@ from resolver.task import Task
 from resolver.wishes import News, Wish
 
 
+class Asker(Protocol):
+    """What the walk along aliases needs to know."""
+
+    @property
+    def core(self) -> Core:
+        """The state that all resolutions share."""
+
+    @property
+    def question(self) -> Question:
+        """What is to be resolved."""
+
+
+AskerT = TypeVar("AskerT", bound=Asker)
+Fetched = Generator[Wish, News, Piece | Unanswered]
+
+
 def resolve(task: Task) -> Generator[Wish, News, Result]:
     """Resolve ``task.question``; upstream trouble ends in a SERVFAIL result, never an exception."""
+    return follow(task, _fetch)
+
+
+def _fetch(task: Task, link: Question) -> Fetched:
+    """The piece for one name on the way: from the records, else from the network."""
+    # A refresh is there to learn anew what the records still hold.
+    refreshed = task.purpose is Purpose.REFRESH and link.name == task.question.name
+    piece = None if refreshed else from_records(task.core.records.get, link, task.now)
+    if piece is not None:
+        return piece
+    return (yield from descend(task, link))
+
+
+def follow(
+    task: AskerT, fetch: Callable[[AskerT, Question], Fetched]
+) -> Generator[Wish, News, Result]:
+    """Walk from the question along aliases to the end, each piece by ``fetch``."""
     question = task.question
     answer: list[RRset] = []
     seen: set[Name] = set()
@@ -28,14 +62,9 @@ def resolve(task: Task) -> Generator[Wish, News, Result]:
         link = Question(name, question.rtype)
         if task.core.settings.special_use and (found := local.answer(link)) is not None:
             return found._replace(answer=(*answer, *found.answer))
-        # A refresh is there to learn anew what the records still hold.
-        refreshed = task.purpose is Purpose.REFRESH and name == question.name
-        piece = None if refreshed else from_records(task.core, link, task.now)
-        if piece is None:
-            fetched = yield from descend(task, link)
-            if isinstance(fetched, Unanswered):
-                return unreachable(fetched)
-            piece = fetched
+        piece = yield from fetch(task, link)
+        if isinstance(piece, Unanswered):
+            return unreachable(piece)
         answer.extend(piece.chain)
         seen.update(alias.name for alias in piece.chain if alias.rtype == Type.CNAME)
         match piece:
@@ -67,22 +96,26 @@ def _negative(piece: Negative, answer: list[RRset]) -> Result:
     return Result(rcode, tuple(answer), authority, cacheable=piece.soa is not None)
 
 
-def from_records(core: Core, question: Question, now: float) -> Piece | None:
+Get = Callable[[Name, int, float], Cached | None]
+"""One of the ways to read a record cache."""
+
+
+def from_records(get: Get, question: Question, now: float) -> Piece | None:
     """The piece that the record cache holds: records, a negative answer, or an alias."""
     if question.rtype in (Type.ANY, Type.RRSIG):
         return None
     name = question.name
-    cached = core.records.get(name, question.rtype, now)
+    cached = get(name, question.rtype, now)
     if cached is not None:
         if cached.rrset is not None:
             return Positive((), (cached.rrset,))
         return _cached_negative(cached, name)
     if question.rtype == Type.CNAME:
         return None
-    alias = core.records.get(name, Type.CNAME, now)
+    alias = get(name, Type.CNAME, now)
     if alias is not None and alias.rrset is not None:
         return Alias((alias.rrset,), from_wire(alias.rrset.rdatas[0]))
-    return _from_dname(core, name, now)
+    return _from_dname(get, name, now)
 
 
 def _cached_negative(cached: Cached, name: Name) -> Negative:
@@ -90,11 +123,11 @@ def _cached_negative(cached: Cached, name: Name) -> Negative:
     return Negative((), name, cached.kind is CachedKind.NXDOMAIN, soa, cached.proofs[1:])
 
 
-def _from_dname(core: Core, name: Name, now: float) -> Alias | TooLong | None:
+def _from_dname(get: Get, name: Name, now: float) -> Alias | TooLong | None:
     for above in ancestors(name):
         if above == name:
             continue
-        cached = core.records.get(above, Type.DNAME, now)
+        cached = get(above, Type.DNAME, now)
         if cached is not None and cached.rrset is not None:
             cname = synthesise(cached.rrset, name)
             if cname is None:

@@ -118,6 +118,19 @@ NEGATIVE_SECONDS_MAX: Final = 10_800
 TTL_MAX: Final = 86_400
 """Positive records live a day at most (RFC 8767 section 4 suggests a cap of days to weeks)."""
 
+# --- Stale answers (RFC 8767) -------------------------------------------------------------------
+
+STALE_CLIENT_SECONDS: Final = 1.8
+"""Client response timer of RFC 8767 section 5: a lookup that takes longer is answered from stale
+data while it goes on; just under the two seconds after which stub resolvers give up or ask anew."""
+
+STALE_TTL: Final = 30
+"""TTL of records in an answer of stale data (RFC 8767 section 4)."""
+
+STALE_RECHECK_SECONDS: Final = 30.0
+"""Failure recheck timer (RFC 8767 section 5): how long after a failure stale data are served at
+once, without asking again."""
+
 # --- QNAME minimisation (RFC 9156 section 2.3) ---------------------------------------------------
 
 MINIMISE_COUNT_MAX: Final = 10

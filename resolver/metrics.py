@@ -142,6 +142,11 @@ class Exporter(Collector):
             turned.add_metric((why.value,), count)
         yield turned
         yield _counter(
+            "inland_stale_answers",
+            "Lookups answered from stale data (RFC 8767).",
+            self._tally.stale + self._counters.scalars()["stale_hits"],
+        )
+        yield _counter(
             "inland_faults", "Lookups that ended in a fault of the program.", self._tally.faults
         )
 

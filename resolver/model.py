@@ -91,6 +91,7 @@ class Ede(IntEnum):
     CENSORED = 16
     FILTERED = 17
     PROHIBITED = 18
+    STALE_NXDOMAIN = 19
     NOT_SUPPORTED = 21
     NO_REACHABLE_AUTHORITY = 22
     NETWORK_ERROR = 23
@@ -295,6 +296,10 @@ class RecordCache(Protocol):
     def get(self, name: Name, rtype: int, now: float) -> Cached | None:
         """The live entry for name and type; an NXDOMAIN entry answers for every type."""
 
+    def get_stale(self, name: Name, rtype: int, now: float) -> Cached | None:
+        """The entry for name and type, live or kept past its TTL (RFC 8767); the TTLs of what is
+        stale are 0."""
+
     def put(
         self, rrset: RRset, rank: Rank, security: Security, origin: Address, now: float
     ) -> bool:
@@ -357,7 +362,11 @@ class Books:
 
 
 class Result(NamedTuple):
-    """The end of a resolution: sections without regard to any client's DO bit."""
+    """The end of a resolution: sections without regard to any client's DO bit.
+
+    ``stale``: made of stale data, and the seconds for which the ready reply is good. ``instead``:
+    of a failure, what clients get in its place (RFC 8767).
+    """
 
     rcode: int
     answer: tuple[RRset, ...] = ()
@@ -365,6 +374,13 @@ class Result(NamedTuple):
     security: Security = Security.INDETERMINATE
     ede: tuple[tuple[int, str], ...] = ()
     cacheable: bool = True
+    stale: float | None = None
+    instead: "Result | None" = None
+
+    @property
+    def shown(self) -> "Result":
+        """What clients get."""
+        return self.instead or self
 
 
 class Record(NamedTuple):
@@ -380,3 +396,4 @@ class Record(NamedTuple):
     seconds: float
     generation: str
     exchanges: tuple[Exchange, ...]
+    stale: bool = False  # the client got stale data (RFC 8767)

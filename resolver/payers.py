@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from resolver import limits
 from resolver.model import Books, Reason, Verdict
 from resolver.task import Task
+from resolver.wishes import Tried
 
 if TYPE_CHECKING:
     from resolver.schedule import Lookup
@@ -44,8 +45,8 @@ def waits_above(task: Task, wanted: Task) -> bool:
     return False
 
 
-def books(task: Task) -> Books:
-    """What a task, all that it waited for and all that it still waits for have spent."""
+def tickets(task: Task) -> dict[int, Tried]:
+    """The exchanges of a task, of all that it waited for and of all that it still waits for."""
     by_ticket = dict(task.spent)
     seen = {id(task)}
     queue = list(task.children)
@@ -55,7 +56,12 @@ def books(task: Task) -> Books:
             seen.add(id(child))
             by_ticket.update(child.spent)
             queue.extend(child.children)
-    spent = [by_ticket[ticket] for ticket in sorted(by_ticket)]
+    return by_ticket
+
+
+def books(task: Task, told: frozenset[int] = frozenset()) -> Books:
+    """What a task and all below it have spent, without the exchanges that were told before."""
+    spent = [tried for ticket, tried in sorted(tickets(task).items()) if ticket not in told]
     escapes = [t for t in spent if t.ask.label.verdict is not Verdict.DOMESTIC]
     return Books(
         exchanges=len(spent),

@@ -20,6 +20,7 @@ from resolver.plan import Punt
 from resolver.readiness import Readiness
 
 Done = Callable[[Result, Books], None]
+Early = Callable[[Result, Books], bool]
 
 
 class Scheduling(Protocol):
@@ -29,9 +30,19 @@ class Scheduling(Protocol):
     """Needless escapes so far."""
 
     def lookup(
-        self, question: Question, now: float, done: Done, purpose: Purpose = Purpose.ANSWER
+        self,
+        question: Question,
+        now: float,
+        done: Done,
+        purpose: Purpose = Purpose.ANSWER,
+        early: Early | None = None,
+        arrived: float | None = None,
     ) -> None:
-        """Start a lookup, or join one; ``done`` may be called before this returns."""
+        """Start a lookup, or join one; ``done`` may be called before this returns, ``early``
+        before ``done``, when the lookup takes longer than clients wait."""
+
+    def stale(self, question: Question, now: float) -> Result | None:
+        """What there is for a client that shall not wait, stale data included."""
 
     def punted(self, punt: Punt, now: float) -> None:
         """An exchange under a plan comes back; lookups of its question follow at once."""
@@ -119,15 +130,27 @@ class Driver:
         """Forget which questions have failed (operator's flush)."""
         self._scheduler.flush_failures()
 
-    def lookup(self, question: Question, done: Done, purpose: Purpose = Purpose.ANSWER) -> None:
-        """Start a lookup. ``done`` may be called before this returns."""
+    def stale(self, question: Question) -> Result | None:
+        """What there is for a client that shall not wait, stale data included."""
+        return self._scheduler.stale(question, self._clock.now())
+
+    def lookup(
+        self,
+        question: Question,
+        done: Done,
+        purpose: Purpose = Purpose.ANSWER,
+        early: Early | None = None,
+        arrived: float | None = None,
+    ) -> None:
+        """Start a lookup. ``done`` may be called before this returns; of ``early`` see
+        :meth:`resolver.schedule.Scheduler.lookup`."""
 
         def ended(result: Result, books: Books) -> None:
             self.lookups -= 1
             done(result, books)
 
         self.lookups += 1
-        self._scheduler.lookup(question, self._clock.now(), ended, purpose)
+        self._scheduler.lookup(question, self._clock.now(), ended, purpose, early, arrived)
         if self._nudge is not None:  # called by another task, while the driver sleeps
             self._nudge.cancel()
 

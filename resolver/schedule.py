@@ -5,16 +5,18 @@ Pure: time comes in as ``now``, exchanges go out as a batch and come back throug
 task is the resolution of one question, shared by all who wait for it. Each exchange of a task is
 charged to every lookup that waits for it, directly or not; a task ends early when none of them
 has quota or time left. RFC 9520 (failures are cached), RFC 5452 section 5 (equal questions are
-asked once).
+asked once), RFC 8767 section 5 (when stale data are shown: ``patience`` holds the client response
+timers, and failures the recheck timer).
 """
 
 import heapq
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from resolver import limits
 from resolver.core import Core
+from resolver.failures import Failures, servfail
 from resolver.iterate import resolve
 from resolver.model import (
     Address,
@@ -29,12 +31,15 @@ from resolver.model import (
     Transport,
     Type,
 )
-from resolver.payers import books, payers, waits_above
+from resolver.payers import books, payers, tickets, waits_above
 from resolver.plan import Punt
 from resolver.task import Task, probing
 from resolver.wishes import Arrived, Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
 
 Done = Callable[[Result, Books], None]
+Early = Callable[[Result, Books], bool]
+"""Told what the records hold when a lookup takes long; whether anybody got it."""
+
 Internal = Callable[[Question, Purpose, Result, Books], None]
 
 
@@ -47,6 +52,9 @@ class Lookup:
     exchanges_left: int = limits.EXCHANGES_PER_LOOKUP
     sublookups_left: int = limits.SUBLOOKUPS_PER_LOOKUP
     over: bool = False
+    early: Early | None = None
+    told: frozenset[int] = frozenset()
+    """Exchanges in the books of what was told early."""
 
 
 class Scheduler:
@@ -68,7 +76,8 @@ class Scheduler:
         self._timers: list[tuple[float, int, Task]] = []
         self._timer_count = 0
         self._deadlines: deque[tuple[Lookup, Task]] = deque()
-        self._failures: OrderedDict[Question, tuple[float, float]] = OrderedDict()
+        self._patience: list[tuple[float, int, Lookup, Task]] = []
+        self._failures = Failures(core)
         self._batch: list[tuple[int, Ask]] = []
         self._punts: dict[Question, Punt] = {}
 
@@ -77,17 +86,34 @@ class Scheduler:
         return len(self._tasks)
 
     def lookup(
-        self, question: Question, now: float, done: Done, purpose: Purpose = Purpose.ANSWER
+        self,
+        question: Question,
+        now: float,
+        done: Done,
+        purpose: Purpose = Purpose.ANSWER,
+        early: Early | None = None,
+        arrived: float | None = None,
     ) -> None:
         """Begin (or join) the resolution of a question; ``done`` is called once, from
-        :meth:`advance`, or at once when the resolver is full."""
+        :meth:`advance`, or at once when the resolver is full.
+
+        ``early`` comes before it, at most once, when the lookup takes longer than clients
+        wait (from ``arrived`` on) and the records hold an answer; if somebody got that, the books
+        of ``done`` hold what was spent from then on.
+        """
         self.now = now
         task = self._task_for(question, purpose, depth=0)
         if task is None:
             self._punts.pop(question, None)
-            done(_servfail(Ede.OTHER, "too many resolutions under way"), Books())
+            full = servfail(Ede.OTHER, "too many resolutions under way")
+            done(self._failures.with_stale(question, full, now), Books())
             return
         lookup = self.make_lookup(now + limits.LOOKUP_SECONDS, done)
+        lookup.early = early
+        if early is not None and self.core.settings.serve_stale:
+            due = (now if arrived is None else arrived) + limits.STALE_CLIENT_SECONDS
+            self._timer_count += 1
+            heapq.heappush(self._patience, (due, self._timer_count, lookup, task))
         task.waiters.append(lookup)
         self._deadlines.append((lookup, task))
         self._take_up(task, lookup)
@@ -139,7 +165,8 @@ class Scheduler:
         ):
             lookup, task = self._deadlines.popleft()
             if not lookup.over:
-                self._drop(lookup, task, _servfail(Ede.NO_REACHABLE_AUTHORITY, "out of time"))
+                self._drop(lookup, task, servfail(Ede.NO_REACHABLE_AUTHORITY, "out of time"))
+        self._show_early()
         while self._timers and self._timers[0][0] <= now:
             task = heapq.heappop(self._timers)[2]
             if not task.over:
@@ -157,6 +184,8 @@ class Scheduler:
         times = [self._timers[0][0]] if self._timers else []
         if self._deadlines:
             times.append(self._deadlines[0][0].deadline)
+        if self._patience:
+            times.append(self._patience[0][0])
         return min(times, default=None)
 
     def flush_failures(self) -> None:
@@ -187,9 +216,11 @@ class Scheduler:
         """Step one task until it must wait."""
         if not task.begun:
             task.begun = True
-            failed = None if task.is_probe else self._cached_failure(task.question)
+            for_client = task.purpose is Purpose.ANSWER and task.punt is None
+            failed = self._failures.cached(task.question, self.now, for_client)
+            failed = None if task.is_probe else failed
             if failed is not None:
-                self._finish(task, failed)
+                self._finish(task, failed, again=True)
                 return
             self._advance(task, None)
         while not task.over and (news := task.news(self.now)) is not None:
@@ -242,7 +273,7 @@ class Scheduler:
         for lookup, holder in payers(task):
             lookup.exchanges_left -= 1
             if lookup.exchanges_left < 0 and not lookup.over:
-                self._drop(lookup, holder, _servfail(Ede.OTHER, "too much work for one lookup"))
+                self._drop(lookup, holder, servfail(Ede.OTHER, "too much work for one lookup"))
         return not task.over
 
     def _look_up(self, task: Task, questions: tuple[Question, ...], purpose: Purpose) -> None:
@@ -272,16 +303,15 @@ class Scheduler:
 
     # --- ends ----------------------------------------------------------------------------------
 
-    def _finish(self, task: Task, result: Result) -> None:
-        """A task has its result: tell all who wait."""
+    def _finish(self, task: Task, result: Result, again: bool = False) -> None:
+        """A task has its result: tell all who wait. ``again``: of a failure that was cached."""
         self._remove(task)
-        if not task.is_probe:
-            self._remember(task.question, result)
+        if not task.is_probe and not again:
+            self._failures.remember(task.question, result, self.now)
         for waiter in task.waiters:
             if isinstance(waiter, Lookup):
                 if not waiter.over:
-                    waiter.over = True
-                    waiter.done(result, books(task))
+                    self._end(waiter, task, result)
             else:
                 parent, at = waiter
                 parent.spent.update(task.spent)
@@ -292,13 +322,18 @@ class Scheduler:
                     self._wake(parent)
         task.waiters.clear()
 
+    def _end(self, lookup: Lookup, task: Task, result: Result) -> None:
+        lookup.over = True
+        if not task.is_probe:
+            result = self._failures.with_stale(task.question, result, self.now)
+        lookup.done(result, books(task, lookup.told))
+
     def _drop(self, lookup: Lookup, task: Task, result: Result) -> None:
         """A lookup ends without its task; a task that nobody waits for any more is given up."""
-        lookup.over = True
         task.waiters.remove(lookup)
-        lookup.done(result, books(task))
+        self._end(lookup, task, result)
         if not task.waiters:
-            self._remember(task.question, result)
+            self._failures.remember(task.question, result, self.now)
             self._give_up(task)
 
     def _give_up(self, task: Task) -> None:
@@ -317,31 +352,21 @@ class Scheduler:
         if self._tasks.get(task.question) is task:
             del self._tasks[task.question]
 
-    def _remember(self, question: Question, result: Result) -> None:
-        """Cache a failure: a second for the first three, so that a client's retries are tried,
-        then for twice as long as the last time (RFC 9520 section 3.2)."""
-        if result.rcode != Rcode.SERVFAIL:
-            self._failures.pop(question, None)
-            return
-        until, gap = self._failures.get(question, (0.0, 0.0))
-        if self.now < until:
-            return
-        if self.now > until + limits.FAILURE_SECONDS_MAX:
-            gap = 0.0
-        first = limits.FAILURE_SECONDS_FIRST
-        gap = min(gap * 2, limits.FAILURE_SECONDS_MAX) if gap else first / 4
-        until = self.now + max(first, gap)
-        self._failures[question] = (until, gap)
-        self.core.planner.failed(question, until, self.now)
-        self._failures.move_to_end(question)
-        if len(self._failures) > limits.FAILURES_MAX:
-            self._failures.popitem(last=False)
+    # --- stale answers -------------------------------------------------------------------------
 
-    def _cached_failure(self, question: Question) -> Result | None:
-        entry = self._failures.get(question)
-        if entry is None or self.now >= entry[0]:
-            return None
-        return _servfail(Ede.CACHED_ERROR, "this question failed a moment ago")
+    def stale(self, question: Question, now: float) -> Result | None:
+        """What there is for a client that shall not wait, stale data included."""
+        return self._failures.meanwhile(question, now)
+
+    def _show_early(self) -> None:
+        """Client response timers (RFC 8767 section 5). The lookup goes on."""
+        while self._patience and (self._patience[0][2].over or self._patience[0][0] <= self.now):
+            _, _, lookup, task = heapq.heappop(self._patience)
+            if lookup.over or lookup.early is None:
+                continue
+            found = self.stale(task.question, self.now)
+            if found is not None and lookup.early(found, books(task)):
+                lookup.told = frozenset(tickets(task))
 
     # --- probes --------------------------------------------------------------------------------
 
@@ -370,7 +395,3 @@ class Scheduler:
 
 def _flight(ask: Ask) -> tuple[Address, Question, Transport, bool]:
     return ask.address, ask.question, ask.transport, ask.edns
-
-
-def _servfail(code: Ede, text: str) -> Result:
-    return Result(Rcode.SERVFAIL, ede=((code, text),), cacheable=False)

@@ -1,7 +1,8 @@
 """What happens to one miss: from the listener to a lookup, and from its result to the reply.
 
 Clients with one answer key join one lookup and share its route. The reply is stored for native
-under the generation of the policy in force, counted, and recorded. Questions that are never
+under the generation of the policy in force, counted, and recorded. A lookup that fails or takes
+long is answered from stale data where there are any (RFC 8767). Questions that are never
 resolved are turned away here: other classes than IN and meta-types (RFC 6895 section 3.1), RD=0.
 """
 
@@ -58,6 +59,8 @@ class _Pending:
 
     key: AnswerKey
     waiting: list[tuple[float, Miss]] = field(default_factory=list)
+    late: bool = False  # it takes longer than clients wait
+    shown: bool = False  # clients have got stale data meanwhile
 
 
 @final
@@ -119,10 +122,15 @@ class Service:
         pending = self._pending.get(miss.key)
         if pending is None:
             self._start(miss, now)
-        elif len(pending.waiting) < limits.JOINERS_MAX:
-            pending.waiting.append((now, miss))
-        else:
+            return
+        is_full = len(pending.waiting) >= limits.JOINERS_MAX
+        shown = self._driver.stale(miss.key.question) if pending.late or is_full else None
+        if shown is not None:
+            self._answer(miss.key, [(now, miss)], shown, Books())
+        elif is_full:
             self._turn_away(miss, Turned.OVERLOAD, now)
+        else:
+            pending.waiting.append((now, miss))
 
     def _go_on(self, punted: Punted, now: float) -> None:
         """Native has given an exchange back: the lookups of those who wait begin with it. Without
@@ -168,7 +176,10 @@ class Service:
         def done(result: Result, books: Books) -> None:
             self._end(pending, result, books)
 
-        self._driver.lookup(miss.key.question, done)
+        def early(result: Result, books: Books) -> bool:
+            return self._show(pending, result, books)
+
+        self._driver.lookup(miss.key.question, done, early=early, arrived=now)
 
     def _refresh(self, key: AnswerKey) -> None:
         """Look up anew what is asked for often and ends soon. Clients whose questions come after
@@ -185,29 +196,59 @@ class Service:
             else:
                 del self._pending[key]
 
-        self._driver.lookup(key.question, done, Purpose.REFRESH)
+        def early(result: Result, books: Books) -> bool:
+            return self._show(pending, result, books)
+
+        self._driver.lookup(key.question, done, Purpose.REFRESH, early)
+
+    def _show(self, pending: _Pending, result: Result, books: Books) -> bool:
+        """A lookup takes longer than clients wait: show them what there is. It goes on, and what
+        it spends from now on counts as work without a client."""
+        pending.late = True
+        if not pending.waiting:
+            return False
+        waiting, pending.waiting = pending.waiting, []
+        self._answer(pending.key, waiting, result, books)
+        pending.shown = True
+        return True
 
     def _end(self, pending: _Pending, result: Result, books: Books) -> None:
         del self._pending[pending.key]
+        self._answer(pending.key, pending.waiting, result.shown, books)
+        if pending.shown and not pending.waiting and books.exchanges:
+            self.internal(pending.key.question, Purpose.REFRESH, result, books)
+
+    def _answer(
+        self, key: AnswerKey, waiting: list[tuple[float, Miss]], result: Result, books: Books
+    ) -> None:
         try:
-            self._finish(pending, result, books)
+            self._finish(key, waiting, result, books)
         except Exception as error:  # our fault in one answer must not silence all others
             self.fault(error)
-            self._finish(pending, Result(Rcode.SERVFAIL, cacheable=False), books)
+            self._finish(key, waiting, Result(Rcode.SERVFAIL, cacheable=False), books)
 
-    def _finish(self, pending: _Pending, result: Result, books: Books) -> None:
+    def _finish(
+        self, key: AnswerKey, waiting: list[tuple[float, Miss]], result: Result, books: Books
+    ) -> None:
         policy = self._policy
         now = self._clock.now()
-        key = pending.key
+        stale = result.stale is not None
         sections = compose(result, key.question, key.do)
         answer = build_answer(key.question, sections, now)
         destination = policy.destination(addresses_in(result.answer), key.question.name)
         if sections.lifetime > 0:
             self._answers.put(
-                key, policy.generation_number, answer, sections.lifetime, destination, now
+                key,
+                policy.generation_number,
+                answer,
+                sections.lifetime,
+                destination,
+                now,
+                stale=stale,
             )
         exchanges = tuple(books.trail)
-        for arrived, miss in pending.waiting:
+        self._tally.stale += len(waiting) if stale else 0
+        for arrived, miss in waiting:
             seconds = now - arrived
             self._replies.append((miss.token, answer))
             self._tally.lookup(miss.client.transport, books.route, destination, books.reason)
@@ -224,6 +265,7 @@ class Service:
                     seconds,
                     policy.generation,
                     exchanges,
+                    stale,
                 )
             )
             exchanges = ()  # joined clients share the route; the work is told once

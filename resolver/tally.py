@@ -63,6 +63,8 @@ class Tally:
         self.seconds: dict[Route, Histogram] = {route: Histogram() for route in Route}
         self.turned: dict[Turned, int] = dict.fromkeys(Turned, 0)
         self.faults = 0
+        self.stale = 0
+        """Clients that got stale data from here; ready replies are counted in native."""
 
     def lookup(
         self,

@@ -134,12 +134,17 @@ def installed() -> bool:
 
 
 def start(
-    zones: Sequence[str], addresses: Sequence[str], folder: Path, zone_folder: Path, run: Run
+    zones: Sequence[str],
+    addresses: Sequence[str],
+    folder: Path,
+    zone_folder: Path,
+    run: Run,
+    port: int = 53,
 ) -> Knot:
     """Start one knotd; :meth:`Knot.started` tells when it answers."""
     folder.mkdir(parents=True)
     text = CONFIGURATION.format(
-        folder=folder, zones=zone_folder, listen=", ".join(f"{a}@53" for a in addresses)
+        folder=folder, zones=zone_folder, listen=", ".join(f"{a}@{port}" for a in addresses)
     )
     text += "".join(f"  - domain: {z}\n    file: {file_name(z)}\n" for z in zones)
     path = folder / "knot.conf"

@@ -83,6 +83,8 @@ class DictRecords:
 
     def __init__(self) -> None:
         self.entries: dict[tuple[Name, int], tuple[float, float, Cached]] = {}
+        self.stale = 0.0
+        """Seconds that entries are kept past their TTL."""
 
     def get(self, at: Name, rtype: int, now: float) -> Cached | None:
         for key in ((at, rtype), (at, 0)):
@@ -91,6 +93,14 @@ class DictRecords:
                 stored, _, cached = entry
                 return _aged(cached, int(now - stored))
         return None
+
+    def get_stale(self, at: Name, rtype: int, now: float) -> Cached | None:
+        live = self.get(at, rtype, now)
+        for key in ((at, rtype), (at, 0)):
+            entry = self.entries.get(key)
+            if live is None and entry is not None and entry[1] + self.stale > now:
+                return _aged(entry[2], 1 << 31)
+        return live
 
     def put(
         self, records: RRset, rank: Rank, security: Security, origin: Address, now: float
@@ -114,6 +124,8 @@ class DictRecords:
         now: float,
     ) -> None:
         rtype = 0 if kind is CachedKind.NXDOMAIN else question.rtype
+        if kind is CachedKind.NXDOMAIN:
+            self.flush(question.name, subtree=False)
         cached = Cached(kind, None, proofs, Rank.ANSWER, security, origin)
         self.entries[question.name, rtype] = (now, now + ttl, cached)
 

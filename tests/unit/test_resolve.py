@@ -21,7 +21,7 @@ from resolver.model import (
 )
 from resolver.names import ROOT
 from resolver.plan import Punt
-from resolver.resolve import Done, Driver
+from resolver.resolve import Done, Driver, Early
 
 QUESTION = Question(ROOT, 2)
 ASK = Ask(
@@ -80,12 +80,21 @@ class Scheduler:
         self.delivered: list[int] = []
 
     def lookup(
-        self, question: Question, now: float, done: Done, purpose: Purpose = Purpose.ANSWER
+        self,
+        question: Question,
+        now: float,
+        done: Done,
+        purpose: Purpose = Purpose.ANSWER,
+        early: Early | None = None,
+        arrived: float | None = None,
     ) -> None:
         self.tickets += 1
         self.waiting[self.tickets] = done
         self.batch.append((self.tickets, ASK))
         self.deadline = now + self.lasts if self.lasts is not None else None
+
+    def stale(self, question: Question, now: float) -> Result | None:
+        return None
 
     def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
         self.delivered.append(ticket)

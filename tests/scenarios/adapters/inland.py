@@ -20,6 +20,7 @@ SWITCHES: dict[str, tuple[str, str]] = {
 SECONDS: dict[str, tuple[str, str]] = {
     "cache_max_ttl": ("cache", "ttl_max"),
     "cache_max_negative_ttl": ("cache", "ttl_negative_max"),
+    "serve_stale_max_age": ("cache", "serve_stale"),
 }
 # What we always do; a scenario that wants it otherwise is skipped.
 ALWAYS: dict[str, tuple[object, ...]] = {
@@ -36,7 +37,10 @@ ALWAYS: dict[str, tuple[object, ...]] = {
     "cache_min_ttl": ("0",),
     "prefetch": (False,),
     "prefetch_key": (False,),
-    "serve_stale": (False,),
+    "serve_stale": (True, False),  # below
+    "serve_stale_reply_ttl": ("30",),
+    "serve_stale_client_timeout_ms": ("1800",),
+    "extended_errors_stale": (True,),
     "serve_original_ttl": (False,),
     "tcp_upstream": (False,),
     "hide_identity": (True,),
@@ -83,7 +87,7 @@ class Inland(Adapter):
             "dnssec": {"validate": wanted.validate},
             "border": {"mode": "observe", "registry": False},
             "local": {"special_use": False},
-            "cache": {"answers": "16MiB", "records": "16MiB"},
+            "cache": {"answers": "16MiB", "records": "16MiB", "serve_stale": None},
             "metrics": {"listen": None},
             "log": {"level": "debug"},
         }
@@ -97,7 +101,11 @@ class Inland(Adapter):
             document["dnssec"]["trust_anchors"] = str(anchors)
         if wanted.options.get("do_not_query_localhost") is False:
             document["resolution"]["never_ask"] = []
+        if wanted.options.get("serve_stale"):
+            document["cache"]["serve_stale"] = "1d"
         for name, value in wanted.options.items():
+            if name == "serve_stale_max_age" and not wanted.options.get("serve_stale"):
+                continue
             if name in SWITCHES:
                 section, key = SWITCHES[name]
                 document[section][key] = value
