@@ -238,6 +238,7 @@ class Listener:
         misses_max: int,
         udp_payload_max: int,
         tcp_connections_max: int,
+        tcp_per_client_max: int,
         tcp_idle: float,
         plans: Plans | None = None,
     ) -> Listener:

@@ -131,6 +131,7 @@ class App:
                 misses_max=config.limits.lookups,
                 udp_payload_max=limits.UDP_PAYLOAD_MAX,
                 tcp_connections_max=config.listen.tcp_connections,
+                tcp_per_client_max=config.listen.tcp_connections_per_client,
                 tcp_idle=limits.CLIENT_TCP_IDLE_SECONDS,
                 plans=self._plans.native if self._plans is not None else None,
             )

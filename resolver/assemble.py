@@ -162,9 +162,8 @@ def worker_count(config: Config) -> int:
 
 
 def areas(workers: int) -> int:
-    """Who counts apart: the workers of listener and door, the listener's thread for streams, and
-    the thread that replies to misses."""
-    return 2 * workers + 2
+    """Who counts apart: the workers of listener and door, and the thread that replies to misses."""
+    return 2 * workers + 1
 
 
 def counters_file(config: Config) -> Path | None:

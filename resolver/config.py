@@ -93,6 +93,9 @@ class ListenSection(Section):
     tcp_connections: Annotated[int, integer(1, 1_000_000)] = key(
         4096, "TCP connections of clients open at once"
     )
+    tcp_connections_per_client: Annotated[int, integer(1, 1_000_000)] = key(
+        1024, "those of one IPv4 address or IPv6 network (/64)"
+    )
 
 
 class AccessSection(Section):

@@ -56,6 +56,7 @@ class Listener:
         misses_max: int,
         udp_payload_max: int,
         tcp_connections_max: int,
+        tcp_per_client_max: int,
         tcp_idle: float,
         plans: _native.Plans | None = None,
     ) -> None:
@@ -69,6 +70,7 @@ class Listener:
             misses_max,
             udp_payload_max,
             tcp_connections_max,
+            tcp_per_client_max,
             tcp_idle,
             plans,
         )

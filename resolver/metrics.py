@@ -78,9 +78,13 @@ _SCALARS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ),
     (
         "inland_tcp_clients",
-        "Streams of clients: accepted, or refused beyond listen.tcp_connections.",
+        "Streams of clients: accepted, refused beyond their bounds, dropped as slow readers.",
         "result",
-        {"accepted": "tcp_clients", "refused": "tcp_clients_refused"},
+        {
+            "accepted": "tcp_clients",
+            "refused": "tcp_clients_refused",
+            "slow": "tcp_clients_slow",
+        },
     ),
     (
         "inland_upstream_discarded",

@@ -11,7 +11,7 @@ import dns.message
 import dns.rcode
 
 from resolver import names
-from resolver._native import Answer, AnswerCache, Clock, Counters, Listener
+from resolver._native import Answer, AnswerCache, Clock, Counters, Listener, Plans, RecordCache
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 Miss = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int]
@@ -42,13 +42,44 @@ class ListenerRig:
             "misses_max": 1000,
             "udp_payload_max": 1232,
             "tcp_connections_max": 100,
+            "tcp_per_client_max": 100,
             "tcp_idle": 10.0,
         }
         values |= settings
+        bounds = values.pop("planned", None)
+        self.plans = None if bounds is None else self._make_plans(**bounds)
+        values["plans"] = self.plans
         addresses = values.pop("addresses", [(host, 0) for host in hosts or ("127.0.0.1",)])
         self.listener = Listener(self.clock, self.answers, self.counters, addresses, **values)
         self.address = self.listener.addresses()[0]
         self._sockets: list[socket.socket] = []
+
+    def _make_plans(self, port: int, **bounds: Any) -> Plans:
+        values: dict[str, Any] = {
+            "flights_max": 1000,
+            "per_zone": 1000,
+            "per_client": 1000,
+            "joiners_max": 1000,
+            "backlog_max": 10_000,
+            "sides_max": 1000,
+            "ttl_max": 86_400,
+            "ttl_negative_max": 3600,
+            "explore_one_in": 1000,
+            "linger": 1.0,
+            "seconds_bounds": [0.1, 1.0],
+        }
+        return Plans(self.answers, RecordCache(1 << 20, 86_400, 3600), port, **(values | bounds))
+
+    def plan(self, zone: str = "example.in.", address: bytes = b"\x7f\0\0\x01", **how: Any) -> None:
+        """Plan for names of a zone: one server, and its answers stand in home."""
+        assert self.plans is not None
+        slot, wait = self.counters.slot("planned"), how.pop("wait", 5.0)
+        servers = [(address, slot, wait, True, 1.0)]
+        until = self.clock.now() + 1000
+        self.plans.publish(
+            1, 0, names.from_text(zone), True, False, [], 0, servers, until, until, **how
+        )
+        self.plans.locate([(b"\xc0\0\x02\x01", 0)])
 
     def close(self) -> None:
         """End the listener and the clients."""
@@ -60,15 +91,19 @@ class ListenerRig:
         """A client's datagram socket, connected."""
         return self._client(socket.SOCK_DGRAM, host)
 
-    def tcp(self, host: str | None = None) -> socket.socket:
+    def tcp(self, host: str | None = None, source: str | None = None) -> socket.socket:
         """A client's connection."""
-        return self._client(socket.SOCK_STREAM, host)
+        return self._client(socket.SOCK_STREAM, host, source)
 
-    def _client(self, kind: socket.SocketKind, host: str | None) -> socket.socket:
+    def _client(
+        self, kind: socket.SocketKind, host: str | None, source: str | None = None
+    ) -> socket.socket:
         host = host or self.address[0]
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
         sock.settimeout(10)
         self._sockets.append(sock)
+        if source is not None:
+            sock.bind((source, 0))
         sock.connect((host, self.address[1]))
         return sock
 

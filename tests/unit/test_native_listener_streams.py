@@ -8,6 +8,7 @@ import dns.rcode
 import pytest
 
 from tests.unit.listener_rig import (
+    ListenerRig,
     ListenerRigs,
     query,
     receive_exactly,
@@ -121,7 +122,7 @@ def test_an_idle_connection_is_closed_but_not_one_that_waits(listeners: Listener
 
 
 def test_past_the_bound_the_oldest_idle_connection_makes_room(listeners: ListenerRigs) -> None:
-    rig = listeners(tcp_connections_max=2)
+    rig = listeners(tcp_connections_max=2, workers=1)
     rig.store()
     first, second = rig.tcp(), rig.tcp()
     for client in (first, second):
@@ -133,6 +134,45 @@ def test_past_the_bound_the_oldest_idle_connection_makes_room(listeners: Listene
     assert first.recv(1) == b""
     send_framed(second, query())
     assert receive_framed(second).answer
+
+
+def test_the_bound_is_of_all_threads_and_an_idle_connection_of_any_gives_way(
+    listeners: ListenerRigs,
+) -> None:
+    rig = listeners(tcp_connections_max=8, workers=4)
+    rig.store()
+    for _ in range(60):
+        client = rig.tcp()
+        send_framed(client, query())
+        assert receive_framed(client).answer
+    assert (rig.scalar("tcp_clients"), rig.scalar("tcp_clients_refused")) == (60, 0)
+
+
+def test_connections_of_one_client_are_bounded_and_others_are_not(listeners: ListenerRigs) -> None:
+    rig = listeners("0.0.0.0", workers=4, tcp_per_client_max=5)
+    rig.store()
+    kept = [rig.tcp("127.0.0.1") for _ in range(5)]
+    for client in kept:
+        send_framed(client, query())
+        assert receive_framed(client).answer
+    refused = rig.tcp("127.0.0.1")
+    with pytest.raises((EOFError, ConnectionResetError)):
+        receive_framed(refused)
+    other = rig.tcp("127.0.0.1", source="127.0.0.2")
+    send_framed(other, query())
+    assert receive_framed(other).answer
+    assert rig.scalar("tcp_clients_refused") == 1
+    kept.pop().close()
+    rig.wait_for(lambda: _answered(rig))
+
+
+def _answered(rig: ListenerRig) -> bool:
+    client = rig.tcp("127.0.0.1")
+    try:
+        send_framed(client, query())
+        return bool(receive_framed(client).answer)
+    except (EOFError, OSError):
+        return False
 
 
 def test_past_the_bound_and_none_idle_a_client_is_refused(listeners: ListenerRigs) -> None:

@@ -7,15 +7,17 @@
 //! RFC 1035 section 4.2, RFC 6891, RFC 7766 (TCP), RFC 8906 (no silence for what is odd but
 //! readable), RFC 8914 (extended errors).
 //!
-//! Limitations: no limit of rates, neither of replies nor of refusals; no limit of connections
-//! by client.
+//! Limitations: no limit of rates, neither of replies nor of refusals.
 
 mod access;
+mod census;
 mod clients;
+mod connection;
 mod desk;
 mod send;
 mod tcp;
 mod udp;
+mod worker;
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,15 +31,19 @@ use crate::clock::Clock;
 use crate::counters::{Area, Counters};
 use crate::plan::Plans;
 use crate::sys::poll::Bell;
+use crate::sys::raise_open_files;
 use crate::sys::slab::Key;
 use crate::sys::socket::Socket;
 use crate::sys::thread::{Queue, lock, spawn};
 use crate::wire::UDP_MIN;
 use crate::wire::compose::Answer;
 pub use access::Networks;
+use census::Census;
 pub use clients::{Clients, Miss, Origin};
 pub use desk::VIEW;
 use send::{Sender, Sockets};
+use tcp::Letter;
+use worker::Worker;
 
 /// Largest UDP payload that may be configured: more invites fragments (RFC 9715), and every
 /// reply of a batch has this room.
@@ -46,16 +52,28 @@ const UDP_PAYLOAD_MAX: usize = 4096;
 /// Tries to find a port that is free for UDP and TCP when any port will do.
 const PORT_TRIES: usize = 32;
 
+/// The part of the open files that clients' connections may hold (see the door for the rest).
+const OPEN_FILES_PART: usize = 4;
+
 /// Settings of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Threads for UDP; TCP has one of its own.
+    /// Threads, each for UDP and TCP.
     pub workers: usize,
     /// Clients that may wait for Python.
     pub misses_max: usize,
     pub udp_payload_max: usize,
     pub tcp_connections_max: usize,
+    /// Of one IPv4 address or IPv6 network (/64).
+    pub tcp_per_client_max: usize,
     pub tcp_idle: Duration,
+}
+
+impl Settings {
+    fn census(&self) -> Census {
+        let most = self.tcp_connections_max.min(raise_open_files() / OPEN_FILES_PART);
+        Census::new(self.workers, most, self.tcp_per_client_max)
+    }
 }
 
 /// What the listener and its threads share.
@@ -66,17 +84,12 @@ struct Shared {
     clients: Clients,
     /// What Python has decided in advance, if anything.
     plans: Option<Arc<Plans>>,
-    /// Replies, framed, for the TCP thread, by connection.
-    streams: Queue<(Key, Vec<u8>)>,
+    /// The connections of clients, over all threads.
+    census: Arc<Census>,
+    /// What others have for the connections of each thread.
+    inboxes: Box<[Queue<Letter>]>,
     stop: Bell,
     settings: Settings,
-}
-
-impl Shared {
-    /// Marks of a question and of its zone, for the tables of those that wait.
-    fn marks(&self, name: &[u8], qtype: u16, now: f64) -> (u64, u64) {
-        self.plans.as_ref().map_or((0, 0), |plans| plans.marks(VIEW, name, qtype, now))
-    }
 }
 
 /// Why an address cannot be listened on.
@@ -127,7 +140,8 @@ impl Listener {
             access: access::Access::new(networks),
             clients: waiting(&settings, plans.as_deref())?,
             plans,
-            streams: Queue::new()?,
+            census: Arc::new(settings.census()),
+            inboxes: (0..settings.workers).map(|_| Queue::new()).collect::<io::Result<_>>()?,
             stop: Bell::new()?,
             settings,
         });
@@ -139,12 +153,10 @@ impl Listener {
             replies: Mutex::new(Some(Replies { sender: sender(), books: area()? })),
             shared: Arc::clone(&shared),
         };
-        for number in 0..settings.workers {
-            let worker = udp::Worker::new(number, Arc::clone(&shared), sender(), area()?)?;
-            listener.start(&format!("listen-udp-{number}"), move || worker.run())?;
+        for (number, streams) in streams.into_iter().enumerate() {
+            let worker = Worker::new(number, streams, Arc::clone(&shared), sender(), area()?)?;
+            listener.start(&format!("listen-{number}"), move || worker.run())?;
         }
-        let worker = tcp::Worker::new(streams, Arc::clone(&shared), sender(), area()?)?;
-        listener.start("listen-tcp", move || worker.run())?;
         Ok(listener)
     }
 
@@ -218,36 +230,33 @@ fn waiting(settings: &Settings, plans: Option<&Plans>) -> io::Result<Clients> {
     Clients::new(bounds, plans.map(|plans| Arc::clone(&plans.busy)))
 }
 
-type Bound = (Vec<SocketAddr>, Arc<Sockets>, Vec<Socket>);
+type Bound = (Vec<SocketAddr>, Arc<Sockets>, Vec<Vec<Socket>>);
 
-/// Sockets of all addresses: for UDP one a worker, for TCP one.
+/// Sockets of all addresses, for UDP and TCP one a worker each.
 fn bind_all(addresses: &[SocketAddr], workers: usize) -> Result<Bound, BindError> {
     let mut bound = Vec::new();
     let mut datagrams: Sockets = (0..workers).map(|_| Vec::new()).collect();
-    let mut streams = Vec::new();
+    let mut streams: Sockets = (0..workers).map(|_| Vec::new()).collect();
     for address in addresses {
         let named = |error| BindError { address: Some(*address), error };
-        let (address, first, stream) = bind_pair(*address).map_err(named)?;
-        let mut first = Some(first);
-        for sockets in &mut datagrams {
-            let socket = match first.take() {
-                Some(socket) => socket,
-                None => Socket::listen_udp(&address).map_err(named)?,
-            };
-            sockets.push(socket);
-        }
+        let (address, datagram, stream) = bind_pair(*address).map_err(named)?;
         bound.push(address);
-        streams.push(stream);
+        datagrams[0].push(datagram);
+        streams[0].push(stream);
+        for worker in 1..workers {
+            datagrams[worker].push(Socket::listen_udp(&address).map_err(named)?);
+            streams[worker].push(Socket::listen_tcp(&address, false).map_err(named)?);
+        }
     }
     Ok((bound, Arc::new(datagrams), streams))
 }
 
-/// UDP and TCP on one address. TCP comes first where the port is given: it is not shared, so a
-/// second listener is told that the address is taken, which SO_REUSEPORT would hide.
+/// The first sockets of an address. TCP comes first: it is bound alone, so a second listener is
+/// told that the address is taken, which SO_REUSEPORT would hide.
 fn bind_pair(address: SocketAddr) -> io::Result<(SocketAddr, Socket, Socket)> {
     let mut tries = PORT_TRIES;
     loop {
-        let stream = Socket::listen_tcp(&address)?;
+        let stream = Socket::listen_tcp(&address, true)?;
         let mut bound = address;
         bound.set_port(stream.local()?.port());
         match Socket::listen_udp(&bound) {

@@ -9,8 +9,7 @@
 //! RFC 9156 (with minimisation a plan speaks for names one label below its zone), RFC 9520 (failed
 //! questions are left to Python, which remembers them).
 //!
-//! Limitations: clients over UDP only; equal questions that reach two threads at once are asked
-//! twice.
+//! Limitations: equal questions that reach two threads at once are asked twice.
 
 pub mod busy;
 pub mod carrier;
@@ -274,15 +273,6 @@ impl Plans {
             depth += 1;
         }
         Found::Leave(0)
-    }
-
-    /// Marks of a question and of the deepest cut known above it (0: none).
-    pub fn marks(&self, view: u32, name: &[u8], rrtype: u16, now: f64) -> (u64, u64) {
-        let zone = match self.find(view, name, rrtype, now) {
-            Found::Carry(plan) => self.zone_mark(&plan),
-            Found::Leave(zone) => zone,
-        };
-        (self.mark(name, rrtype), zone)
     }
 
     /// A mark for a zone, for counting what is under way in it.

@@ -31,6 +31,7 @@ fn rig(addresses: &[SocketAddr]) -> Rig {
         misses_max: 100,
         udp_payload_max: 1232,
         tcp_connections_max: 10,
+        tcp_per_client_max: 10,
         tcp_idle: WAIT,
     };
     let (clock_of, answers_of) = (Arc::clone(&clock), Arc::clone(&answers));
@@ -149,6 +150,7 @@ fn an_address_that_is_taken_is_named() {
             misses_max: 1,
             udp_payload_max: 512,
             tcp_connections_max: 1,
+            tcp_per_client_max: 1,
             tcp_idle: WAIT,
         },
         None,

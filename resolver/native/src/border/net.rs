@@ -209,7 +209,7 @@ impl Listener {
     #[allow(clippy::too_many_arguments)]
     #[pyo3(signature = (
         clock, answers, counters, addresses, allow, workers, misses_max, udp_payload_max,
-        tcp_connections_max, tcp_idle, plans=None
+        tcp_connections_max, tcp_per_client_max, tcp_idle, plans=None
     ))]
     fn new(
         py: Python<'_>,
@@ -222,6 +222,7 @@ impl Listener {
         misses_max: usize,
         udp_payload_max: usize,
         tcp_connections_max: usize,
+        tcp_per_client_max: usize,
         tcp_idle: f64,
         plans: Option<&Plans>,
     ) -> PyResult<Self> {
@@ -230,6 +231,7 @@ impl Listener {
             misses_max,
             udp_payload_max,
             tcp_connections_max,
+            tcp_per_client_max,
             tcp_idle: seconds("tcp_idle", tcp_idle)?,
         };
         let addresses =

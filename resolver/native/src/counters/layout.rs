@@ -76,6 +76,8 @@ scalars! {
     RepliesFailed "replies_failed",
     TcpClients "tcp_clients",
     TcpClientsRefused "tcp_clients_refused",
+    /// Dropped since they left too much unread.
+    TcpClientsSlow "tcp_clients_slow",
     /// From upstream addresses: wrong ID, address or question.
     UpstreamMismatched "upstream_mismatched",
     /// After the exchange had ended.

@@ -30,6 +30,8 @@ pub enum Origin {
         local: Option<Local>,
     },
     Tcp {
+        /// The thread that the connection is of.
+        worker: usize,
         connection: Key,
         client: SocketAddr,
     },
@@ -44,10 +46,10 @@ impl Origin {
 
     /// What makes two queries come from one asker. Not the socket: a client that repeats its
     /// datagram may reach another one of ours.
-    fn asker(&self) -> (SocketAddr, Option<Key>) {
+    fn asker(&self) -> (SocketAddr, Option<(usize, Key)>) {
         match self {
             Self::Udp { client, .. } => (*client, None),
-            Self::Tcp { connection, client } => (*client, Some(*connection)),
+            Self::Tcp { worker, connection, client } => (*client, Some((*worker, *connection))),
         }
     }
 }

@@ -214,6 +214,7 @@ mod tests {
             misses_max: 1,
             udp_payload_max: LIMIT,
             tcp_connections_max: 1,
+            tcp_per_client_max: 1,
             tcp_idle: Duration::ZERO,
         };
         let answers = Arc::new(AnswerCache::new(1 << 16));
@@ -225,7 +226,8 @@ mod tests {
             answers,
             access: Access::new(Networks::parse(&["127.0.0.0/8"]).unwrap()),
             clients: Clients::new(Bounds::of(1), None).unwrap(),
-            streams: Queue::new().unwrap(),
+            census: Arc::new(settings.census()),
+            inboxes: Box::new([Queue::new().unwrap()]),
             stop: Bell::new().unwrap(),
             plans: None,
             settings,

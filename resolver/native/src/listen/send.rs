@@ -1,13 +1,14 @@
 //! Replies to clients that have waited, by whatever their queries came.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shared;
 use super::clients::{Miss, Origin};
 use super::desk::{Transport, reply_limit, shed_reply};
+use super::tcp::Letter;
 use crate::counters::{Area, Scalar};
 use crate::sys::batch::Outbound;
-use crate::sys::slab::Key;
 use crate::sys::socket::Socket;
 use crate::sys::stream;
 use crate::wire::MESSAGE_MAX;
@@ -44,10 +45,10 @@ impl Sender {
         // Those of one socket together, so that each batch is one system call.
         replies.sort_by_key(|(miss, _)| match miss.origin {
             Origin::Udp { worker, socket, .. } => (worker, socket),
-            Origin::Tcp { .. } => (usize::MAX, 0),
+            Origin::Tcp { worker, .. } => (usize::MAX, worker),
         });
         let udp_payload_max = self.shared.settings.udp_payload_max;
-        let mut framed: Vec<(Key, Vec<u8>)> = Vec::new();
+        let mut letters: BTreeMap<usize, Vec<Letter>> = BTreeMap::new();
         let mut current = None;
         for (miss, with) in replies.iter() {
             match miss.origin {
@@ -60,16 +61,18 @@ impl Sender {
                     let octets = write(miss, with, limit, self.outbound.room());
                     self.outbound.push(octets, client, local);
                 }
-                Origin::Tcp { connection, .. } => {
+                Origin::Tcp { worker, connection, .. } => {
                     let octets = write(miss, with, MESSAGE_MAX, &mut self.scratch);
                     let mut message = Vec::with_capacity(stream::PREFIX + octets);
                     stream::append(&mut message, &self.scratch[..octets]);
-                    framed.push((connection, message));
+                    letters.entry(worker).or_default().push(Letter::Reply(connection, message));
                 }
             }
         }
         self.flush(current, books);
-        self.shared.streams.push_all(framed);
+        for (worker, letters) in letters {
+            self.shared.inboxes[worker].push_all(letters);
+        }
     }
 
     /// Tell clients that were shed.

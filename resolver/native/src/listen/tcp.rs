@@ -1,41 +1,28 @@
-//! Clients over TCP: one thread for all addresses (RFC 7766).
+//! Clients over TCP (RFC 7766): each thread has a socket of its own for each address
+//! (SO_REUSEPORT) and the connections that were accepted there.
 //!
 //! Queries on a connection are answered as they become ready, in any order (section 6.2.1.1). A
-//! client that has closed its side still gets its answers. A connection that asks faster than it
-//! reads is not read from until it has caught up; one that does not read at all is closed.
+//! client that has closed its side still gets its answers; one that has gone ends nothing that was
+//! begun for it. A connection that asks faster than it reads is not read from until it has caught
+//! up; one that does not read at all is closed.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Shared;
+use super::census::{Full, Seat};
 use super::clients::{Miss, Origin};
-use super::desk::{Decision, Desk, Transport};
-use super::send::Sender;
+use super::connection::{Connection, Look};
+use super::desk::{Decision, Transport};
+use super::worker::{Station, connection_key, listening_key};
 use crate::counters::{Area, Scalar};
-use crate::sys::poll::{Event, HANGUP, Poll, READ, WRITE};
-use crate::sys::raise_open_files;
+use crate::sys::poll::{HANGUP, READ};
 use crate::sys::slab::{Key, Slab};
 use crate::sys::socket::{Socket, would_block};
 use crate::sys::stream;
 use crate::sys::timers::Timers;
 use crate::wire::MESSAGE_MAX;
-
-const STOP: u64 = u64::MAX;
-const REPLIES: u64 = u64::MAX - 1;
-/// Set in the keys of listening sockets, beside their index.
-const LISTENING: u64 = 1 << 63;
-
-/// Queries of one connection that may wait for Python; more are left unread.
-const WAITING_MAX: usize = 128;
-
-/// Unsent octets from which on nothing more is read from the client.
-const UNSENT_PAUSE: usize = 64 * 1024;
-
-/// Unsent octets at which the client is given up: what may be waiting when reading stops fits
-/// in with answers of 7 KiB each.
-const UNSENT_MAX: usize = 1024 * 1024;
 
 /// Octets read at once: queries are small.
 const SCRATCH: usize = 16 * 1024;
@@ -46,131 +33,245 @@ const ACCEPTS_MAX: usize = 64;
 /// How long no connection is accepted when the process has no descriptor left for it.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The part of the open files that clients' connections may hold (see the door for the rest).
-const OPEN_FILES_PART: usize = 4;
+/// Idle connections found by one walk over all, so that a flood of new ones does not cost a walk
+/// each.
+const VICTIMS: usize = 64;
 
-struct Connection {
-    socket: Socket,
-    client: SocketAddr,
-    arrived: Vec<u8>,
-    out: Vec<u8>,
-    /// Queries that Python has.
-    waiting: usize,
-    /// The last whole query, or the last octets that the client took.
-    active: Instant,
-    /// The client has closed its side, or is not to be listened to any more.
-    ended: bool,
-    mask: u32,
+/// What other threads have for the connections of one.
+pub enum Letter {
+    /// A reply, framed.
+    Reply(Key, Vec<u8>),
+    /// A connection, which may have a seat.
+    Guest(Socket, SocketAddr, Option<Seat>),
 }
 
-impl Connection {
-    fn may_read(&self) -> bool {
-        !self.ended && self.waiting < WAITING_MAX && self.out.len() < UNSENT_PAUSE
-    }
-
-    fn is_idle(&self) -> bool {
-        self.waiting == 0 && self.out.is_empty()
-    }
-
-    /// Nothing will come of it any more.
-    fn is_over(&self) -> bool {
-        (self.ended && self.is_idle()) || self.out.len() > UNSENT_MAX
-    }
-
-    fn wanted(&self) -> u32 {
-        let read = if self.may_read() { READ } else { 0 };
-        let write = if self.out.is_empty() { 0 } else { WRITE };
-        read | write
-    }
-}
-
-pub struct Worker {
+/// The connections of one thread.
+pub struct Streams {
     listening: Vec<Socket>,
     shared: Arc<Shared>,
-    desk: Desk,
-    sender: Sender,
-    poll: Poll,
     connections: Slab<Connection>,
-    connections_max: usize,
+    /// How many of them are idle, and some that were so longest, the longest last.
+    idle: usize,
+    victims: Vec<(Instant, Key)>,
     timers: Timers<Key>,
+    /// Those that have got replies in this turn.
+    touched: Vec<Key>,
+    /// Queries decided about in this turn.
+    pub decided: usize,
     scratch: Box<[u8]>,
     reply: Box<[u8]>,
     /// When accepting goes on, while it does not.
     paused: Option<Instant>,
 }
 
-impl Worker {
-    pub fn new(
-        listening: Vec<Socket>,
-        shared: Arc<Shared>,
-        sender: Sender,
-        books: Area,
-    ) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        poll.add(&shared.stop, READ, STOP)?;
-        poll.add(&shared.streams, READ, REPLIES)?;
-        for (index, socket) in listening.iter().enumerate() {
-            poll.add(socket, READ, LISTENING | index as u64)?;
-        }
-        let most = raise_open_files() / OPEN_FILES_PART;
-        Ok(Self {
+impl Streams {
+    pub fn new(listening: Vec<Socket>, shared: Arc<Shared>) -> Self {
+        Self {
             listening,
-            desk: Desk::new(Arc::clone(&shared), books),
-            sender,
-            poll,
+            shared,
             connections: Slab::default(),
-            connections_max: shared.settings.tcp_connections_max.clamp(1, most.max(1)),
+            idle: 0,
+            victims: Vec::new(),
             timers: Timers::default(),
+            touched: Vec::new(),
+            decided: 0,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             reply: vec![0; MESSAGE_MAX].into_boxed_slice(),
             paused: None,
-            shared,
-        })
-    }
-
-    /// Serve until the listener is closed.
-    pub fn run(mut self) {
-        let mut events = Vec::new();
-        loop {
-            let next = self.timers.next().into_iter().chain(self.paused).min();
-            let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
-            self.poll.wait(wait, &mut events).expect("epoll works");
-            self.desk.refresh();
-            for event in &events {
-                if event.key == STOP {
-                    return;
-                }
-                self.dispatch(*event);
-            }
-            self.desk.batch_ended();
-            self.expire();
         }
     }
 
-    fn dispatch(&mut self, event: Event) {
-        if event.key == REPLIES {
-            self.take_replies();
-        } else if event.key & LISTENING != 0 {
-            self.accept((event.key & !LISTENING) as usize);
-        } else if event.mask & HANGUP != 0 {
+    /// When there is something to do at the latest.
+    pub fn next(&self) -> Option<Instant> {
+        self.timers.next().into_iter().chain(self.paused).min()
+    }
+
+    /// News of a connection.
+    pub fn serve(&mut self, key: Key, mask: u32, station: &mut Station) {
+        if mask & HANGUP != 0 {
             // Both sides are closed, or the client has reset it: there is nobody to answer.
-            self.connections.remove(event.key);
-        } else {
-            if event.mask & READ != 0 {
-                self.read(event.key);
+            return self.remove(key, station);
+        }
+        if mask & READ != 0 {
+            self.read(key, station);
+        }
+        self.advance(key, station);
+    }
+
+    fn read(&mut self, key: Key, station: &mut Station) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        match connection.socket.receive(&mut self.scratch) {
+            Ok(0) => connection.ended = true,
+            Ok(octets) if connection.arrived.is_empty() => {
+                let came = &self.scratch[..octets];
+                let used = decide(connection, key, came, &mut self.reply, station);
+                connection.arrived.extend(&came[used.octets..]);
+                self.decided += used.queries;
             }
-            self.advance(event.key);
+            Ok(octets) => connection.arrived.extend(&self.scratch[..octets]),
+            Err(error) if would_block(&error) => {}
+            Err(_) => self.remove(key, station),
         }
     }
 
-    fn accept(&mut self, index: usize) {
+    /// Do what can be done for a connection: decide about queries that have arrived, write what
+    /// waits, and close it when nothing is left.
+    fn advance(&mut self, key: Key, station: &mut Station) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let now = station.desk.started;
+        let mut lives = connection.flush(now);
+        // Writing makes room for the replies to further queries that are here already.
+        while lives && !connection.arrived.is_empty() {
+            let mut arrived = std::mem::take(&mut connection.arrived);
+            let used = decide(connection, key, &arrived, &mut self.reply, station);
+            arrived.drain(..used.octets);
+            connection.arrived = arrived;
+            if used.queries == 0 {
+                break;
+            }
+            self.decided += used.queries;
+            lives = connection.flush(now);
+        }
+        let slow = connection.is_slow();
+        if slow {
+            station.desk.books.count(Scalar::TcpClientsSlow, 1);
+        }
+        if !lives || slow || connection.is_over() {
+            return self.remove(key, station);
+        }
+        connection.shrink();
+        let wanted = connection.wanted();
+        if wanted != connection.mask {
+            connection.mask = wanted;
+            let _ = station.poll.modify(&connection.socket, wanted, connection_key(key));
+        }
+        let idle = connection.is_idle();
+        if idle != connection.counted_idle {
+            connection.counted_idle = idle;
+            self.count_idle(idle, station);
+        }
+    }
+
+    fn count_idle(&mut self, more: bool, station: &Station) {
+        self.idle = if more { self.idle + 1 } else { self.idle - 1 };
+        self.shared.census.set_idle(station.number, self.idle);
+    }
+
+    fn remove(&mut self, key: Key, station: &Station) {
+        if let Some(connection) = self.connections.remove(key)
+            && connection.counted_idle
+        {
+            self.count_idle(false, station);
+        }
+    }
+
+    /// A reply to a query that has waited in this thread; `write` gets the room and returns the
+    /// length. It leaves at the end of the turn, with others of its connection.
+    pub fn reply(&mut self, miss: &Miss, books: &Area, write: impl FnOnce(&mut [u8]) -> usize) {
+        let Origin::Tcp { connection: key, .. } = miss.origin else { return };
+        // The client may have gone meanwhile.
+        if self.connections.get(key).is_some() {
+            let octets = write(&mut self.reply);
+            self.settle(key);
+            if let Some(connection) = self.connections.get_mut(key) {
+                stream::append(&mut connection.out, &self.reply[..octets]);
+                books.count(Scalar::RepliesSent, 1);
+            }
+        }
+    }
+
+    /// Queries of this thread that get no reply of their own.
+    pub fn forget(&mut self, misses: impl Iterator<Item = Miss>) {
+        for miss in misses {
+            if let Origin::Tcp { connection, .. } = miss.origin {
+                self.settle(connection);
+            }
+        }
+    }
+
+    /// A query of a connection waits no longer.
+    fn settle(&mut self, key: Key) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(key)?;
+        connection.waiting = connection.waiting.saturating_sub(1);
+        if !std::mem::replace(&mut connection.touched, true) {
+            self.touched.push(key);
+        }
+        Some(connection)
+    }
+
+    /// Take what other threads have: replies of Python and of queries that were shed, and
+    /// connections.
+    pub fn open_inbox(&mut self, station: &mut Station) {
+        for letter in self.shared.inboxes[station.number].take(usize::MAX) {
+            match letter {
+                Letter::Reply(key, framed) => {
+                    if let Some(connection) = self.settle(key) {
+                        connection.out.extend(framed);
+                        station.desk.books.count(Scalar::RepliesSent, 1);
+                    }
+                }
+                Letter::Guest(socket, client, Some(seat)) => {
+                    self.welcome(socket, client, seat, station);
+                }
+                Letter::Guest(socket, client, None) => match self.find_seat(client, station) {
+                    Ok(seat) => self.welcome(socket, client, seat, station),
+                    Err(_) => station.desk.books.count(Scalar::TcpClientsRefused, 1),
+                },
+            }
+        }
+    }
+
+    /// Send the replies of this turn, and close what has had its time.
+    pub fn end_turn(&mut self, station: &mut Station) {
+        self.decided = 0;
+        while let Some(key) = self.touched.pop() {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.touched = false;
+                self.advance(key, station);
+            }
+        }
+        if self.next().is_some_and(|at| at <= station.desk.started) {
+            self.expire(station);
+        }
+    }
+
+    fn expire(&mut self, station: &Station) {
+        let now = station.desk.started;
+        if self.paused.is_some_and(|until| until <= now) {
+            self.paused = None;
+            self.listen_for(READ, station);
+        }
+        let idle = self.shared.settings.tcp_idle;
+        while let Some((_, key)) = self.timers.pop_due(now) {
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
+            match connection.look(now, idle) {
+                Look::Again(due) => self.timers.push(due, key),
+                Look::Idle => self.remove(key, station),
+                Look::Slow => {
+                    station.desk.books.count(Scalar::TcpClientsSlow, 1);
+                    self.remove(key, station);
+                }
+            }
+        }
+        let connections = &self.connections;
+        self.timers.sweep(|_, key| connections.get(key).is_some());
+    }
+
+    /// Accept who waits at a listening socket.
+    pub fn accept(&mut self, index: usize, station: &mut Station) {
         for _ in 0..ACCEPTS_MAX {
             match self.listening[index].accept() {
-                Ok(Some((socket, client))) => self.admit(socket, client),
+                Ok(Some((socket, client))) => self.admit(socket, client, station),
                 Ok(None) => return,
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                    if !self.close_most_idle() {
-                        return self.pause();
+                    if !self.close_most_idle(station) {
+                        return self.pause(station);
                     }
                 }
                 // The client has gone before it was accepted.
@@ -179,202 +280,145 @@ impl Worker {
         }
     }
 
-    fn admit(&mut self, socket: Socket, client: SocketAddr) {
-        if self.connections.len() >= self.connections_max && !self.close_most_idle() {
-            return self.desk.books.count(Scalar::TcpClientsRefused, 1);
+    fn admit(&mut self, socket: Socket, client: SocketAddr, station: &mut Station) {
+        let census = &self.shared.census;
+        let (number, inboxes) = (station.number, &self.shared.inboxes);
+        match self.shared.census.seat(client.ip(), number) {
+            Ok(mut seat) => match census.emptier(number) {
+                Some(other) => {
+                    seat.move_to(other);
+                    inboxes[other].push_all([Letter::Guest(socket, client, Some(seat))]);
+                }
+                None => self.welcome(socket, client, seat, station),
+            },
+            Err(Full::All) if self.idle > 0 => match self.find_seat(client, station) {
+                Ok(seat) => self.welcome(socket, client, seat, station),
+                Err(_) => station.desk.books.count(Scalar::TcpClientsRefused, 1),
+            },
+            Err(full) => match census.idle_elsewhere(number).filter(|_| full == Full::All) {
+                Some(other) => inboxes[other].push_all([Letter::Guest(socket, client, None)]),
+                None => station.desk.books.count(Scalar::TcpClientsRefused, 1),
+            },
         }
-        let now = Instant::now();
-        let key = self.connections.insert(Connection {
-            socket,
-            client,
-            arrived: Vec::new(),
-            out: Vec::new(),
-            waiting: 0,
-            active: now,
-            ended: false,
-            mask: READ,
+    }
+
+    /// A seat, if need be that of the connection that has been idle longest.
+    fn find_seat(&mut self, client: SocketAddr, station: &Station) -> Result<Seat, Full> {
+        loop {
+            match self.shared.census.seat(client.ip(), station.number) {
+                Err(Full::All) if self.close_most_idle(station) => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn welcome(&mut self, socket: Socket, client: SocketAddr, seat: Seat, station: &mut Station) {
+        let now = station.desk.started;
+        let key = self.connections.insert(Connection::new(socket, client, seat, now));
+        let registered = self.connections.get_mut(key).is_some_and(|connection| {
+            connection.counted_idle = true;
+            station.poll.add(&connection.socket, READ, connection_key(key)).is_ok()
         });
-        let registered = self
-            .connections
-            .get(key)
-            .is_some_and(|connection| self.poll.add(&connection.socket, READ, key).is_ok());
+        self.count_idle(true, station);
         if !registered {
-            self.connections.remove(key);
-            return self.desk.books.count(Scalar::TcpClientsRefused, 1);
+            self.remove(key, station);
+            return station.desk.books.count(Scalar::TcpClientsRefused, 1);
         }
-        self.desk.books.count(Scalar::TcpClients, 1);
+        station.desk.books.count(Scalar::TcpClients, 1);
         self.timers.push(now + self.shared.settings.tcp_idle, key);
     }
 
     /// A listening socket stays readable while somebody waits: without a pause the loop would
     /// spin until a descriptor is free.
-    fn pause(&mut self) {
+    fn pause(&mut self, station: &Station) {
         self.paused = Some(Instant::now() + ACCEPT_PAUSE);
-        self.listen_for(0);
+        self.listen_for(0, station);
     }
 
-    fn listen_for(&self, mask: u32) {
+    fn listen_for(&self, mask: u32, station: &Station) {
         for (index, socket) in self.listening.iter().enumerate() {
-            let _ = self.poll.modify(socket, mask, LISTENING | index as u64);
+            let _ = station.poll.modify(socket, mask, listening_key(index));
         }
     }
 
-    fn close_most_idle(&mut self) -> bool {
-        let idle = self
-            .connections
-            .keys()
-            .into_iter()
-            .filter_map(|key| self.connections.get(key).map(|connection| (key, connection)))
-            .filter(|(_, connection)| connection.is_idle())
-            .min_by_key(|(_, connection)| connection.active)
-            .map(|(key, _)| key);
-        idle.and_then(|key| self.connections.remove(key)).is_some()
-    }
-
-    fn read(&mut self, key: Key) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        match connection.socket.receive(&mut self.scratch) {
-            Ok(0) => connection.ended = true,
-            Ok(octets) => connection.arrived.extend(&self.scratch[..octets]),
-            Err(error) if would_block(&error) => {}
-            Err(_) => {
-                self.connections.remove(key);
-            }
-        }
-    }
-
-    /// Replies of Python, and of queries that were shed.
-    fn take_replies(&mut self) {
-        for (key, framed) in self.shared.streams.take(usize::MAX) {
-            // The client may have gone meanwhile.
-            if let Some(connection) = self.connections.get_mut(key) {
-                connection.waiting = connection.waiting.saturating_sub(1);
-                connection.out.extend(framed);
-                self.desk.books.count(Scalar::RepliesSent, 1);
-                self.advance(key);
-            }
-        }
-    }
-
-    /// Do what can be done for a connection: decide about queries that have arrived, write what
-    /// waits, and close it when nothing is left.
-    fn advance(&mut self, key: Key) {
-        // Writing makes room for the replies to further queries that are here already.
-        while self.decide_queries(key) > 0 {
-            self.flush(key);
-        }
-        self.flush(key);
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        if connection.is_over() {
-            self.connections.remove(key);
-            return;
-        }
-        // A burst must not hold its memory for ever.
-        connection.out.shrink_to(SCRATCH);
-        connection.arrived.shrink_to(SCRATCH);
-        let wanted = connection.wanted();
-        if wanted != connection.mask {
-            connection.mask = wanted;
-            let _ = self.poll.modify(&connection.socket, wanted, key);
-        }
-    }
-
-    fn flush(&mut self, key: Key) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        let mut taken = 0;
-        let mut failed = false;
-        while taken < connection.out.len() && !failed {
-            match connection.socket.send(&connection.out[taken..]) {
-                Ok(octets) => {
-                    taken += octets;
-                    connection.active = Instant::now();
-                }
-                Err(error) if would_block(&error) => break,
-                Err(_) => failed = true,
-            }
-        }
-        connection.out.drain(..taken);
-        if failed {
-            self.connections.remove(key);
-        }
-    }
-
-    /// Decide about queries that have arrived, as many as may wait at once; their number.
-    fn decide_queries(&mut self, key: Key) -> usize {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return 0;
-        };
-        let (mut at, mut decided) = (0, 0);
-        let mut misses = Vec::new();
-        while connection.waiting + misses.len() < WAITING_MAX
-            && connection.out.len() < UNSENT_PAUSE
-            && let Some(range) = stream::next(&connection.arrived, at)
-        {
-            at = range.end;
-            decided += 1;
-            connection.active = Instant::now();
-            let (packet, source) = (&connection.arrived[range], connection.client.ip());
-            let decision = self.desk.decide(packet, source, Transport::Tcp, &mut self.reply);
-            if let Decision::Reply(octets) | Decision::Refused(octets) = decision {
-                stream::append(&mut connection.out, &self.reply[..octets]);
-                self.desk.books.count(Scalar::RepliesSent, 1);
-            }
-            match decision {
-                Decision::Reply(_) => {}
-                // Who may not ask, or does not speak our protocol, is not listened to further.
-                Decision::Drop | Decision::Refused(_) => {
-                    connection.ended = true;
-                    at = connection.arrived.len();
-                }
-                Decision::Miss { client, question, name, qtype } => {
-                    let (mark, zone) = self.shared.marks(&name, qtype, self.desk.now);
-                    misses.push(Miss {
-                        origin: Origin::Tcp { connection: key, client: connection.client },
-                        client,
-                        question: question.into(),
-                        mark,
-                        zone,
-                    });
-                }
-            }
-        }
-        connection.arrived.drain(..at);
-        if !misses.is_empty() {
-            let added = self.shared.clients.add(misses);
-            connection.waiting += added.kept;
-            self.desk.books.count(Scalar::Misses, added.kept as u64);
-            self.sender.shed(&self.desk.books, added.shed);
-        }
-        decided
-    }
-
-    fn expire(&mut self) {
-        let now = Instant::now();
-        if self.paused.is_some_and(|until| until <= now) {
-            self.paused = None;
-            self.listen_for(READ);
-        }
-        let idle = self.shared.settings.tcp_idle;
-        while let Some((_, key)) = self.timers.pop_due(now) {
-            let Some(connection) = self.connections.get(key) else {
+    fn close_most_idle(&mut self, station: &Station) -> bool {
+        while self.idle > 0 {
+            let Some((active, key)) = self.victims.pop() else {
+                self.find_victims();
                 continue;
             };
-            // A connection whose queries wait is not idle, unless its client does not read.
-            let busy = connection.waiting > 0 && connection.out.is_empty();
-            let due = if busy { now + idle } else { connection.active + idle };
-            if due <= now {
-                self.connections.remove(key);
-            } else {
-                self.timers.push(due, key);
+            let still = |connection: &Connection| {
+                connection.counted_idle && connection.patience.active == active
+            };
+            if self.connections.get(key).is_some_and(still) {
+                self.remove(key, station);
+                return true;
             }
         }
-        let connections = &self.connections;
-        self.timers.sweep(|_, key| connections.get(key).is_some());
+        false
     }
+
+    fn find_victims(&mut self) {
+        let active = |key| {
+            let connection = self.connections.get(key).filter(|found| found.counted_idle)?;
+            Some((connection.patience.active, key))
+        };
+        self.victims = self.connections.keys().into_iter().filter_map(active).collect();
+        if self.victims.len() > VICTIMS {
+            self.victims.select_nth_unstable(VICTIMS);
+            self.victims.truncate(VICTIMS);
+        }
+        self.victims.sort_unstable_by(|one, other| other.cmp(one));
+    }
+}
+
+/// What was taken of the octets of a connection.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    octets: usize,
+    queries: usize,
+}
+
+/// Decide about the queries in `data`, as many as may wait at once.
+fn decide(
+    connection: &mut Connection,
+    key: Key,
+    data: &[u8],
+    reply: &mut [u8],
+    station: &mut Station,
+) -> Used {
+    let mut used = Used::default();
+    while connection.may_decide()
+        && let Some(range) = stream::next(data, used.octets)
+    {
+        used.octets = range.end;
+        used.queries += 1;
+        connection.patience.active = station.desk.started;
+        let (packet, client) = (&data[range], connection.client);
+        let decision = station.desk.decide(packet, client.ip(), Transport::Tcp, reply);
+        if let Decision::Reply(octets) | Decision::Refused(octets) = decision {
+            stream::append(&mut connection.out, &reply[..octets]);
+            station.desk.books.count(Scalar::RepliesSent, 1);
+        }
+        match decision {
+            Decision::Reply(_) => {}
+            // Who may not ask, or does not speak our protocol, is not listened to further.
+            Decision::Drop | Decision::Refused(_) => {
+                connection.ended = true;
+                used.octets = data.len();
+            }
+            Decision::Miss { client: asked, question, name, qtype } => {
+                connection.waiting += 1;
+                let miss = Miss {
+                    origin: Origin::Tcp { worker: station.number, connection: key, client },
+                    client: asked,
+                    question: question.into(),
+                    mark: 0,
+                    zone: 0,
+                };
+                station.offer(miss, &name, qtype);
+            }
+        }
+    }
+    used
 }

@@ -87,6 +87,8 @@ pub struct Carrier {
     /// Answers to be sent at the end of the turn, and clients to be told of an overload.
     pub replies: Replies,
     pub shed: Vec<Miss>,
+    /// Repetitions of queries that wait already: they get no reply of their own.
+    pub repeated: Vec<Miss>,
 }
 
 impl Carrier {
@@ -114,6 +116,7 @@ impl Carrier {
             scratch: vec![0; REPLY_OCTETS].into_boxed_slice(),
             replies: Vec::new(),
             shed: Vec::new(),
+            repeated: Vec::new(),
         }
     }
 
@@ -199,7 +202,7 @@ impl Carrier {
             return;
         };
         if waiting.waiters.iter().any(|(_, known)| known.repeats(&miss)) {
-            return;
+            return self.repeated.push(miss);
         }
         if waiting.waiters.len() >= joiners_max {
             self.shed.push(miss);
@@ -509,6 +512,7 @@ impl Carrier {
             books.count(Scalar::PlannedPunted, added.kept as u64);
             punt.tokens = added.tokens;
             self.shed.extend(added.shed);
+            self.repeated.extend(added.repeated);
         }
         self.plans.reports.tell(&mut self.news);
     }

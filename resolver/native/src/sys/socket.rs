@@ -108,8 +108,9 @@ impl Socket {
         Ok(socket)
     }
 
-    /// A listening stream socket at `address`.
-    pub fn listen_tcp(address: &SocketAddr) -> io::Result<Self> {
+    /// A listening stream socket at `address`; several may share the address. The first is bound
+    /// alone, so that it meets whoever listens there already, with SO_REUSEPORT or without.
+    pub fn listen_tcp(address: &SocketAddr, first: bool) -> io::Result<Self> {
         let socket = Self::open(address, libc::SOCK_STREAM)?;
         // Without it a restart would wait for the connections of the last run to leave TIME_WAIT.
         socket.option(libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
@@ -118,7 +119,13 @@ impl Socket {
         } else {
             socket.option(libc::IPPROTO_IPV6, libc::IPV6_FREEBIND, 1)?;
         }
+        if !first {
+            socket.option(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+        }
         socket.bind(*address)?;
+        if first {
+            socket.option(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+        }
         // SAFETY: no pointers.
         check(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) })?;
         Ok(socket)
