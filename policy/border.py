@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from policy.cctld import country_zones
 from policy.inputs import Mode, PolicyInputs, generation_of
+from policy.place import Place
 from policy.prefixes import Network, PrefixTable
 from policy.sources import Source
 from policy.special import ANYCAST, SPECIAL_USE
@@ -55,6 +56,7 @@ class Policy:
     never: PrefixTable[bool]
     sources: tuple[Source, ...]
     domestic_zones: frozenset[Name]
+    place: Place | None
     _located: dict[Address, Location] = field(default_factory=dict, repr=False)
     _shared: dict[Location, Location] = field(default_factory=dict, repr=False)
 
@@ -171,8 +173,13 @@ def make_policy(inputs: PolicyInputs, sources: Sequence[Source]) -> Policy:
         statements=PrefixTable(_statements(inputs)),
         never=PrefixTable((network, True) for network in inputs.never_ask),
         sources=tuple(sources),
-        domestic_zones=country_zones(inputs.home) | frozenset(inputs.zones),
+        domestic_zones=_top_levels(inputs) | frozenset(inputs.zones),
+        place=inputs.place,
     )
+
+
+def _top_levels(inputs: PolicyInputs) -> frozenset[Name]:
+    return country_zones(inputs.home) if inputs.top_levels is None else inputs.top_levels
 
 
 def _statements(inputs: PolicyInputs) -> Iterator[tuple[Network, Statement]]:

@@ -4,6 +4,9 @@ Source: RFC 1591 section 2 (the TLD is the ISO 3166-1 code); the A-labels are th
 Public Suffix List gives to a country and that stand in the root zone of 2026-08-22 (facts taken
 over on 2026-11-22). The United Kingdom uses ``uk`` for GB, Russia also ``su``.
 
+A country pack has its own list, which counts in place of this one where a pack is in use; a test
+holds the shipped packs against it.
+
 Limitations: the table of internationalised names changes by hand.
 """
 

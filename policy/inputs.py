@@ -9,10 +9,11 @@ Limitations: databases and registry enter by name and hash, not by path.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from policy.place import Place
 from policy.prefixes import Network
 from policy.verdict import NO_COUNTRY
 from resolver.model import Verdict
@@ -47,6 +48,8 @@ class PolicyInputs:
     """All that decides. ``also`` holds further settings that shape answers, as text."""
 
     home: frozenset[str]
+    top_levels: frozenset[Name] | None = None  # of home; None: by the built-in table
+    place: Place | None = None  # where the resolver stands; None: nothing can be proven
     mode: Mode = Mode.PREFER
     patience: float = 2.0  # seconds
     domestic: tuple[Stated, ...] = ()
@@ -63,6 +66,8 @@ def generation_of(inputs: PolicyInputs, identities: Sequence[str]) -> str:
     """SHA-256 in hex over the canonical form of the inputs and the sources' identities."""
     content = {
         "home": sorted(inputs.home),
+        "top_levels": sorted(to_text(zone) for zone in inputs.top_levels or ()),
+        "place": asdict(inputs.place) if inputs.place is not None else None,
         "mode": inputs.mode.value,
         "patience": inputs.patience,
         "domestic": _stated(inputs.domestic),

@@ -43,6 +43,7 @@ from resolver.errors import ConfigError, ControlError, InlandError, StateError
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.names import ROOT, from_text
+from resolver.pack_of import settle_pack
 from resolver.plan import Planner
 from resolver.records import NullSink, RecordQueue
 from resolver.resolve import Driver
@@ -165,7 +166,7 @@ class App:
 
     def _announce(self) -> None:
         config, policy = self._loaded.config, self._loaded.policy
-        for warning in warnings(config):
+        for warning in [*warnings(config), *settle_pack(config)]:
             _log.warning(warning)
         where = " ".join(_address_text(address) for address in self._listener.addresses())
         home = ", ".join(sorted(policy.home))
@@ -214,7 +215,10 @@ class App:
     async def _reload_now(self) -> dict[str, Any]:
         notify.reloading()
         try:
-            return self._swap(await trio.to_thread.run_sync(self._load))
+            done = self._swap(await trio.to_thread.run_sync(self._load))
+            for warning in await trio.to_thread.run_sync(settle_pack, self._loaded.config):
+                _log.warning(warning)
+            return done
         finally:
             notify.ready(f"policy {self._loaded.policy.generation[:12]}")
 

@@ -13,18 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-)
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
+from resolver.config_base import Section, key, short
 from resolver.config_checks import cross_check, describe
 from resolver.config_lines import Tree, path_text, read_tree
+from resolver.config_packs import OptionalPlace, PacksSection, check_home
 from resolver.config_units import (
     GIB,
     MIB,
@@ -47,27 +41,6 @@ from resolver.config_units import (
 from resolver.errors import ConfigError, Finding
 
 SIZE = size(MIB, 1024 * GIB)
-
-
-class Section(BaseModel):
-    """Common to all parts: frozen, no unknown keys, defaults read like written values."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-def key(default: object, help_text: str) -> Any:
-    """A key with its default as written in YAML, and one line of help."""
-    if default is None or isinstance(default, str | int | list | dict):
-        return Field(default, description=help_text)
-    raise AssertionError("defaults are written as in YAML")
-
-
-def _short(name: str, long: type[Section]) -> BeforeValidator:
-    """Let an entry be a bare value instead of a mapping with the key ``name``."""
-    return BeforeValidator(
-        lambda value: value if isinstance(value, dict | Section) else {name: value},
-        json_schema_input_type=str | long,
-    )
 
 
 class StatedPrefix(Section):
@@ -161,18 +134,22 @@ class BorderSection(Section):
     patience: Annotated[float, duration("50ms", "9900ms")] = key(
         "2s", "time that a lookup gives to domestic servers before it goes abroad"
     )
-    domestic: tuple[Annotated[StatedPrefix, _short("prefix", StatedPrefix)], ...] = key(
+    domestic: tuple[Annotated[StatedPrefix, short("prefix", StatedPrefix)], ...] = key(
         [], "prefixes inside the border: PREFIX or {prefix, country}; the longest match counts"
     )
-    foreign: tuple[Annotated[StatedPrefix, _short("prefix", StatedPrefix)], ...] = key(
+    foreign: tuple[Annotated[StatedPrefix, short("prefix", StatedPrefix)], ...] = key(
         [], "prefixes outside the border: PREFIX or {prefix, country}"
     )
     zones: tuple[Zone, ...] = key([], "domestic zones beside the top-level domains of home")
     interfaces: dict[Interface, Annotated[str, choice("domestic", "foreign")]] = key(
         {}, "side of the egress interfaces; checked and kept, not used as evidence yet"
     )
+    place: OptionalPlace = key(
+        None,
+        "where the resolver stands: {city: Mumbai}, or {at: [19.076, 72.878], uncertainty: 5km}",
+    )
     registry: Switch = key(True, "use the country under which an address block is registered")
-    databases: tuple[Annotated[DatabaseEntry, _short("path", DatabaseEntry)], ...] = key(
+    databases: tuple[Annotated[DatabaseEntry, short("path", DatabaseEntry)], ...] = key(
         [], "location databases (MMDB with countries): PATH or {path, name}"
     )
 
@@ -252,15 +229,25 @@ def _part(section: type[Section]) -> Any:
 class Config(Section):
     """A whole configuration. Sections and keys that are left out have their defaults."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["home"]}, {"required": ["pack"]}]}
+    )
+
     home: Annotated[tuple[Country, ...], AfterValidator(_some)] = Field(
+        (),
+        validate_default=False,  # empty when a pack says it
         description="country codes inside the border; one country or a region",
         json_schema_extra={"minItems": 1},
+    )
+    pack: Word | None = key(
+        None, "in place of home: a country pack, such as IN, for home, its zones and its cities"
     )
     listen: ListenSection = _part(ListenSection)
     access: AccessSection = _part(AccessSection)
     resolution: ResolutionSection = _part(ResolutionSection)
     dnssec: DnssecSection = _part(DnssecSection)
     border: BorderSection = _part(BorderSection)
+    packs: PacksSection = _part(PacksSection)
     cache: CacheSection = _part(CacheSection)
     local: LocalSection = _part(LocalSection)
     limits: LimitsSection = _part(LimitsSection)
@@ -335,7 +322,9 @@ def _validate(
                 path = path[:-1]  # the short form of an entry has no key of its own
             findings.append(Finding(path_text(path), message, tree.line(path)))
     findings += (
-        Finding(path_text(path), message, tree.line(path)) for path, message in cross_check(value)
+        Finding(path_text(path), message, tree.line(path))
+        for check in (cross_check, check_home)
+        for path, message in check(value)
     )
     return config
 

@@ -20,7 +20,7 @@ from resolver.config import Config
 COLUMNS = 100
 
 _HEAD = """\
-# Inland: every key of the configuration with its default. Only "home" is required.
+# Inland: every key of the configuration with its default. Only "home" (or "pack") is required.
 # Made by "python -m resolver.config_docs"; check a file of your own with "inland check FILE".
 # Relative paths start at the directory of the configuration file.
 # Units: durations ms s m h d, sizes B KiB MiB GiB.

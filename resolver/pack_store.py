@@ -162,7 +162,7 @@ def _kept(name: str, keys: Sequence[PublicKey], state: Path | None) -> Chosen | 
 def keep(chosen: Chosen, state: Path | None) -> None:
     """Keep a signed pack as the last good one, in place of the one before: whole or not at all.
 
-    Raises ``StateError`` when the directory cannot be written.
+    Raises ``OSError`` when the directory cannot be written.
     """
     if state is None or chosen.note is None:
         return
@@ -171,11 +171,8 @@ def keep(chosen: Chosen, state: Path | None) -> None:
     with contextlib.suppress(OSError):
         if path.read_bytes() == octets:
             return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, octets)
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror or error}") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, octets)
 
 
 def replace(path: Path, octets: bytes, mode: int = 0o644) -> None:

@@ -8,7 +8,7 @@ Limitations: everything is read anew at each call, so a reload sees new database
 
 import hashlib
 
-from policy.border import Mode, Policy
+from policy.border import Policy
 from policy.inputs import DatabaseFile, PolicyInputs, Stated
 from policy.load import load_policy
 from policy.verdict import NO_COUNTRY
@@ -16,6 +16,7 @@ from resolver.config import Config, StatedPrefix
 from resolver.errors import ConfigError, Finding, SourceError
 from resolver.hints import Hints, read_hints
 from resolver.model import Verdict
+from resolver.pack_of import Ground, ground_of
 
 
 def policy_of(config: Config) -> tuple[Policy, Hints]:
@@ -30,8 +31,15 @@ def policy_of(config: Config) -> tuple[Policy, Hints]:
         hints = read_hints(config.resolution.root_hints)
     except SourceError as error:
         findings.append(Finding("resolution.root_hints", str(error)))
+    ground = None
     try:
-        policy = load_policy(policy_inputs(config, hints), config.source)
+        ground = ground_of(config)
+    except ConfigError as error:
+        findings += error.findings
+    if ground is None:
+        raise config.with_lines(findings)
+    try:
+        policy = load_policy(policy_inputs(config, hints, ground), config.source)
     except ConfigError as error:
         raise config.with_lines(findings + error.findings) from error
     if findings:
@@ -39,17 +47,19 @@ def policy_of(config: Config) -> tuple[Policy, Hints]:
     return policy, hints
 
 
-def policy_inputs(config: Config, hints: Hints) -> PolicyInputs:
+def policy_inputs(config: Config, hints: Hints, ground: Ground) -> PolicyInputs:
     """What decides in a configuration. ``also`` names the keys that shape answers otherwise:
     answers made under other values must not be served."""
     border = config.border
     return PolicyInputs(
-        home=frozenset(config.home),
-        mode=Mode(border.mode),
-        patience=border.patience,
+        home=ground.home,
+        top_levels=ground.top_levels,
+        place=ground.place,
+        mode=ground.mode,
+        patience=ground.patience,
         domestic=_stated(border.domestic),
         foreign=_stated(border.foreign),
-        zones=border.zones,
+        zones=ground.zones,
         interfaces=tuple((name, Verdict(side)) for name, side in border.interfaces.items()),
         never_ask=config.resolution.never_ask,
         registry=border.registry,

@@ -19,7 +19,7 @@ BROKEN = [
     ("lisen: {}", "lisen", 2, "did you mean listen?"),
     ("patience: 2s", "patience", 2, "did you mean border.patience?"),
     ("Border: {}", "Border", 2, "did you mean border?"),
-    ("qqqq: 1", "qqqq", 2, "known here: home, listen,"),
+    ("qqqq: 1", "qqqq", 2, "known here: home, pack, listen,"),
     ("border:\n  pacience: 2s", "border.pacience", 3, "did you mean patience?"),
     ("border:\n  qname_minimisation: true", "border.qname_minimisation", 3, "resolution.qname"),
     ("dnssec:\n  validate_: true", "dnssec.validate_", 3, "did you mean validate?"),
