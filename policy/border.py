@@ -2,28 +2,32 @@
 
 Responsible for the :class:`Policy`, the one immutable object that the core asks. It holds the
 operator's prefixes, the listed zones, the addresses that are never asked and the sources of
-evidence, and gives verdict, tier, reason and destination.
+evidence, and gives verdict, tier, reason and destination. What all sources say of an address comes
+from one search of the compiled table; each combination of voices is weighed once.
 
-Limitations: modes are *prefer* and *observe*; interfaces are held but are not evidence yet.
+Limitations: modes are *prefer* and *observe*. Proofs, claims and ways may change a verdict while
+the policy is in force; destinations do not follow them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from policy.cctld import country_zones
+from policy.findings import Findings, Ways
 from policy.inputs import Mode, PolicyInputs, generation_of
 from policy.place import Place
 from policy.prefixes import Network, PrefixTable
-from policy.sources import Source
-from policy.special import ANYCAST, SPECIAL_USE
+from policy.sources import Registry, Source, Table
 from policy.verdict import (
     NO_COUNTRY,
-    Evidence,
+    Claim,
+    Egress,
+    Heard,
     Location,
+    Origin,
+    Proof,
     Statement,
-    by_operator,
-    by_special_use,
-    by_voices,
+    weigh,
 )
 from resolver.limits import LOCATIONS_MAX
 from resolver.model import (
@@ -33,11 +37,52 @@ from resolver.model import (
     Purpose,
     Reason,
     Verdict,
-    address_text,
 )
 from resolver.names import Name, ancestors
 
-__all__ = ["Mode", "Policy", "make_policy"]
+__all__ = ["Mode", "Policy", "Voices", "make_policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """The sources in the order of the table's columns. The first column is the operator's
+    statements, the second special use; then anycast lists, then the rest."""
+
+    table: Table
+    statements: tuple[Statement, ...]
+    special_use: tuple[str, ...]
+    anycast: tuple[Source, ...]
+    sources: tuple[Source, ...]
+    registry: Registry | None = None  # asked at each decision
+
+    def origins(self) -> tuple[Origin, ...]:
+        """Of all sources of evidence, the operator apart."""
+        own = (self.registry.origin,) if self.registry else ()
+        return (*own, *(source.origin for source in (*self.sources, *self.anycast)))
+
+    def hear(self, combination: int, code: str | None) -> Heard:
+        """What they say where the table holds ``combination`` and the registry says ``code``."""
+        stated, special, *said = self.table.values(combination)
+        lists = len(self.anycast)
+        known = [
+            source.say(value)
+            for source, value in zip(self.anycast, said[:lists], strict=True)
+            if value
+        ]
+        voices = [self.registry.say(code)] if self.registry else []
+        voices += [
+            source.say(value) for source, value in zip(self.sources, said[lists:], strict=True)
+        ]
+        return Heard(
+            self.statements[stated - 1] if stated else None,
+            self.special_use[special - 1] if special else None,
+            tuple(known),
+            tuple(voices) if not special else (),
+        )
+
+
+Key = tuple[int, str | None, Egress | None, Proof | Claim | None]
+"""A combination of the table, what the registry says, and what holds only for now."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,43 +97,45 @@ class Policy:
     interfaces: tuple[tuple[str, Verdict], ...]
     generation: str
     generation_number: int
-    statements: PrefixTable[Statement]
     never: PrefixTable[bool]
-    sources: tuple[Source, ...]
+    voices: Voices
     domestic_zones: frozenset[Name]
     place: Place | None
-    _located: dict[Address, Location] = field(default_factory=dict, repr=False)
-    _shared: dict[Location, Location] = field(default_factory=dict, repr=False)
+    findings: Findings | None = None
+    ways: Ways | None = None
+    _weighed: dict[Key, Location] = field(default_factory=dict, repr=False)
 
     def locate(self, address: Address) -> Location:
-        """The verdict on an address with all its evidence. The same answer for the whole life of
-        the policy."""
-        located = self._located.get(address)
-        return located if located is not None else self._remember(address)
+        """The verdict on an address with all its evidence, as it is now."""
+        return self._locate(
+            address,
+            self.ways.to(address) if self.ways is not None else None,
+            self.findings.of(address) if self.findings is not None else None,
+        )
 
-    def _remember(self, address: Address) -> Location:
-        if len(self._located) >= LOCATIONS_MAX:
-            # Dropping all is safe against floods: looking up again costs microseconds.
-            self._located.clear()
-            self._shared.clear()
-        location = self._weigh(address)
-        location = self._shared.setdefault(location, location)
-        self._located[address] = location
+    def _locate(
+        self, address: Address, egress: Egress | None, finding: Proof | Claim | None
+    ) -> Location:
+        voices = self.voices
+        code = None
+        if voices.registry is not None:
+            # IPv6 in full is valid text too, and quick to make.
+            if len(address) == 4:
+                text = f"{address[0]}.{address[1]}.{address[2]}.{address[3]}"
+            else:
+                text = address.hex(":", 2)
+            code = voices.registry.get(text)
+        key = (voices.table.find(address), code, egress, finding)
+        location = self._weighed.get(key)
+        return location if location is not None else self._weigh(key)
+
+    def _weigh(self, key: Key) -> Location:
+        combination, code, egress, finding = key
+        if len(self._weighed) >= LOCATIONS_MAX:
+            self._weighed.clear()
+        location = weigh(self.home, self.voices.hear(combination, code), egress, finding)
+        self._weighed[key] = location
         return location
-
-    def _weigh(self, address: Address) -> Location:
-        statement = self.statements.match(address)
-        purpose = SPECIAL_USE.match(address)
-        if statement is None and purpose is not None:
-            return by_special_use(purpose)
-        voices = () if purpose is not None else self._voices(address)
-        if statement is not None:
-            return by_operator(statement, voices)
-        return by_voices(self.home, voices, ANYCAST.match(address))
-
-    def _voices(self, address: Address) -> Sequence[Evidence]:
-        text = address_text(address)
-        return tuple(source.hear(text) for source in self.sources)
 
     def verdict(self, address: Address) -> Verdict:
         """Where the address is, without the evidence."""
@@ -125,8 +172,9 @@ class Policy:
 
     def side(self, address: Address) -> int:
         """What an address in an answer says of the destination: 0 domestic, 1 foreign, 2 nothing
-        (a special-use address that no statement covers)."""
-        location = self.locate(address)
+        (a special-use address that no statement covers). The same for the whole life of the
+        policy, since native remembers it: proofs and ways do not count here."""
+        location = self._locate(address, None, None)
         if location.evidence and location.evidence[0].source == "special-use":
             return 2
         return 0 if location.verdict is Verdict.DOMESTIC else 1
@@ -156,12 +204,10 @@ class Policy:
         return self.never.match(address) is not None
 
 
-def make_policy(inputs: PolicyInputs, sources: Sequence[Source]) -> Policy:
-    """Build the policy from checked inputs and open sources.
-
-    Raises ``ValueError`` when a prefix is stated twice.
-    """
-    generation = generation_of(inputs, [source.identity for source in sources])
+def make_policy(inputs: PolicyInputs, voices: Voices) -> Policy:
+    """Build the policy from checked inputs and compiled sources."""
+    origins = voices.origins()
+    generation = generation_of(inputs, [f"{o.source} {o.date} {o.digest}" for o in origins])
     return Policy(
         home=inputs.home,
         mode=inputs.mode,
@@ -170,9 +216,8 @@ def make_policy(inputs: PolicyInputs, sources: Sequence[Source]) -> Policy:
         interfaces=inputs.interfaces,
         generation=generation,
         generation_number=int(generation[:16], 16) >> 1,
-        statements=PrefixTable(_statements(inputs)),
         never=PrefixTable((network, True) for network in inputs.never_ask),
-        sources=tuple(sources),
+        voices=voices,
         domestic_zones=_top_levels(inputs) | frozenset(inputs.zones),
         place=inputs.place,
     )
@@ -182,7 +227,8 @@ def _top_levels(inputs: PolicyInputs) -> frozenset[Name]:
     return country_zones(inputs.home) if inputs.top_levels is None else inputs.top_levels
 
 
-def _statements(inputs: PolicyInputs) -> Iterator[tuple[Network, Statement]]:
+def statements_of(inputs: PolicyInputs) -> Iterator[tuple[Network, Statement]]:
+    """What the operator states of prefixes."""
     # A home of one country leaves no doubt which country a domestic prefix is in.
     sole = next(iter(inputs.home)) if len(inputs.home) == 1 else NO_COUNTRY
     for entry in inputs.domestic:

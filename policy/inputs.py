@@ -3,7 +3,7 @@
 Responsible for the shape of these values and for their canonical form, from which the policy
 generation is derived: equal decisions give equal generations, in any order of writing.
 
-Limitations: databases and registry enter by name and hash, not by path.
+Limitations: files of evidence enter by name and hash, not by path.
 """
 
 import hashlib
@@ -36,11 +36,12 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseFile:
-    """A location database on disk and the name it speaks under."""
+class SourceFile:
+    """A file of evidence and the name it speaks under. ``optional``: it may be absent."""
 
     path: Path
     name: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,11 @@ class PolicyInputs:
     interfaces: tuple[tuple[str, Verdict], ...] = ()
     never_ask: tuple[Network, ...] = ()
     registry: bool = True
-    databases: tuple[DatabaseFile, ...] = ()
+    registry_files: tuple[SourceFile, ...] = ()
+    geofeeds: tuple[SourceFile, ...] = ()
+    databases: tuple[SourceFile, ...] = ()
+    anycast: tuple[SourceFile, ...] = ()
+    shrink_percent_max: int = 20
     also: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -9,9 +9,12 @@ Limitations: most anycast addresses of the world are not listed; being listed pr
 absent proves nothing.
 """
 
+import hashlib
 from ipaddress import ip_network
 
+from policy.listing import Listing, Said, read_prefix
 from policy.prefixes import PrefixTable
+from policy.verdict import Origin
 
 _SPECIAL = """
 0.0.0.0/8           this network (RFC 791)
@@ -77,21 +80,32 @@ _GTLD = """
 _AS112 = "192.31.196.0/24 192.175.48.0/24 2001:4:112::/48 2620:4f:8000::/48"
 
 
-def _special() -> PrefixTable[str]:
-    rows = (line.split(maxsplit=1) for line in _SPECIAL.strip().splitlines())
-    return PrefixTable((ip_network(prefix), what) for prefix, what in rows)
+def special_use() -> Listing:
+    """Prefixes of special use, with what each is for."""
+    listing = Listing()
+    for line in _SPECIAL.strip().splitlines():
+        prefix, what = line.split(maxsplit=1)
+        listing.add(*read_prefix(prefix), Said(None, what), 0)
+    return listing
 
 
-def _anycast() -> PrefixTable[str]:
-    kinds = (("root server", _ROOT), ("gTLD server", _GTLD), ("AS112", _AS112))
-    return PrefixTable((ip_network(text), kind) for kind, block in kinds for text in block.split())
+def known_anycast() -> Listing:
+    """Well-known anycast addresses, with whose they are."""
+    listing = Listing(date=DATE)
+    for kind, block in (("root server", _ROOT), ("gTLD server", _GTLD), ("AS112", _AS112)):
+        said = Said(None, f"{kind}: served from many countries")
+        for text in block.split():
+            listing.add(*read_prefix(text), said, 0)
+    return listing
 
 
-SPECIAL_USE: PrefixTable[str] = _special()
-"""Prefix → what it is for."""
+DATE = "2026-08-22"
+"""Of the root zone that the addresses were taken from."""
 
-ANYCAST: PrefixTable[str] = _anycast()
-"""Address → whose well-known anycast address it is."""
+BUILT_IN = Origin(
+    "anycast", "built-in", DATE, hashlib.sha256((_ROOT + _GTLD + _AS112).encode()).hexdigest()
+)
+"""The list of well-known anycast addresses as a source of evidence."""
 
 
 def _root_letters() -> PrefixTable[str]:

@@ -19,6 +19,7 @@ from typing import Any, final
 
 import trio
 
+from policy.kept import LastGood
 from resolver import __version__, limits, notify
 from resolver.assemble import (
     Load,
@@ -40,6 +41,7 @@ from resolver.config import Config, warnings
 from resolver.control import Command, ControlServer
 from resolver.counters import Counters
 from resolver.errors import ConfigError, ControlError, InlandError, StateError
+from resolver.evidence import accept, facts_of, tell
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.names import ROOT, from_text
@@ -65,7 +67,8 @@ class App:
 
     def __init__(self, load: Load, closing: ExitStack) -> None:
         self._load = load
-        self._loaded = loaded = load()
+        self._last = LastGood()
+        self._loaded = loaded = load(self._last)
         config = loaded.config
         _log.setLevel(config.log.level.upper())
         workers = worker_count(config)
@@ -168,6 +171,8 @@ class App:
         config, policy = self._loaded.config, self._loaded.policy
         for warning in [*warnings(config), *settle_pack(config)]:
             _log.warning(warning)
+        tell(policy, self._last)
+        accept(self._last)
         where = " ".join(_address_text(address) for address in self._listener.addresses())
         home = ", ".join(sorted(policy.home))
         line = (
@@ -215,7 +220,8 @@ class App:
     async def _reload_now(self) -> dict[str, Any]:
         notify.reloading()
         try:
-            done = self._swap(await trio.to_thread.run_sync(self._load))
+            done = self._swap(await trio.to_thread.run_sync(self._load, self._last))
+            await trio.to_thread.run_sync(accept, self._last)
             for warning in await trio.to_thread.run_sync(settle_pack, self._loaded.config):
                 _log.warning(warning)
             return done
@@ -242,6 +248,7 @@ class App:
             "changed" if changed else "unchanged",
             loaded.policy.mode.value,
         )
+        tell(loaded.policy, self._last)
         for key in restart:
             _log.warning("reload: %s changed, but takes effect at the next start only", key)
         return {
@@ -260,6 +267,8 @@ class App:
             self._queue.lost,
             self._driver.lookups,
             self._driver.needless,
+            facts_of(policy),
+            len(self._last.problems),
         )
 
     def _metrics_url(self) -> str | None:

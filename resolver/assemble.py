@@ -2,13 +2,15 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, final
+from typing import Any, Protocol, final
 
 from policy.border import Policy
+from policy.kept import LastGood
 from resolver import limits
 from resolver.cache import AnswerStore, RecordStore
 from resolver.carry import NativePlans
@@ -16,6 +18,7 @@ from resolver.config import Config, load, parse
 from resolver.config_lines import read_tree
 from resolver.core import Core, CoreSettings, reraise
 from resolver.counters import Clock, Counters
+from resolver.egress import with_ways
 from resolver.errors import ConfigError, Finding
 from resolver.exchange import NativeDoor
 from resolver.policy_of import policy_of
@@ -32,13 +35,16 @@ class Loaded:
     settings: CoreSettings
 
 
-Load = Callable[[], Loaded]
-"""Reads the configuration anew. Blocks; raises ``ConfigError``."""
+class Load(Protocol):
+    """Reads the configuration anew. Blocks; raises ``ConfigError``."""
+
+    def __call__(self, last: LastGood | None = None) -> Loaded:
+        """``last`` knows the last good state of each file of evidence."""
 
 
 def file_loader(path: Path) -> Load:
     """Read this file whenever called."""
-    return lambda: _loaded(load(path))
+    return lambda last=None: _loaded(load(path), last)
 
 
 def world_loader(base: Mapping[str, Any], path: Path | None) -> Load:
@@ -49,13 +55,13 @@ def world_loader(base: Mapping[str, Any], path: Path | None) -> Load:
 
     folder = path.absolute().parent if path is not None else None
 
-    def load_over() -> Loaded:
+    def load_over(last: LastGood | None = None) -> Loaded:
         merged: Any = base
         source = "(world)"
         if path is not None:
             source = f"{path} over the world's"
             merged = merge(base, _tree(path))
-        return _loaded(parse(json.dumps(merged).encode(), source, folder))
+        return _loaded(parse(json.dumps(merged).encode(), source, folder), last)
 
     return load_over
 
@@ -80,8 +86,9 @@ def _tree(path: Path) -> object:
     return {} if tree.value is None else tree.value
 
 
-def _loaded(config: Config) -> Loaded:
-    policy, hints = policy_of(config)
+def _loaded(config: Config, last: LastGood | None) -> Loaded:
+    policy, hints = policy_of(config, last)
+    policy = with_ways(policy, time.monotonic)
     resolution = config.resolution
     settings = CoreSettings(
         hints=hints,

@@ -15,24 +15,22 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
-from resolver.config_base import Section, key, short
+from resolver.config_base import Section, key
+from resolver.config_border import BorderSection
 from resolver.config_checks import cross_check, describe
 from resolver.config_lines import Tree, path_text, read_tree
-from resolver.config_packs import OptionalPlace, PacksSection, check_home
+from resolver.config_packs import PacksSection, check_home
 from resolver.config_units import (
     GIB,
     MIB,
     BuiltinOrPath,
     Country,
-    FilePath,
-    Interface,
     Listen,
     OptionalListen,
     OptionalPath,
     Prefix,
     Switch,
     Word,
-    Zone,
     choice,
     duration,
     integer,
@@ -41,20 +39,6 @@ from resolver.config_units import (
 from resolver.errors import ConfigError, Finding
 
 SIZE = size(MIB, 1024 * GIB)
-
-
-class StatedPrefix(Section):
-    """A prefix with a country: the long form of an entry of border.domestic or border.foreign."""
-
-    prefix: Prefix = Field(description="the prefix")
-    country: Country | None = key(None, "its country; left out: not stated")
-
-
-class DatabaseEntry(Section):
-    """A location database: the long form of an entry of border.databases."""
-
-    path: FilePath = Field(description="an MMDB file with countries")
-    name: Word | None = key(None, "name in evidence; left out: the file's name")
 
 
 class ListenSection(Section):
@@ -123,35 +107,6 @@ class DnssecSection(Section):
         True, alias="validate", description="check signatures (accepted; not done yet)"
     )
     trust_anchors: BuiltinOrPath = key("builtin", "keys of the root: builtin, or a file")
-
-
-class BorderSection(Section):
-    """What is inside, and what that means for the choice of servers."""
-
-    mode: Annotated[str, choice("prefer", "observe")] = key(
-        "prefer", "prefer: domestic servers first, fail open; observe: choose freely but count"
-    )
-    patience: Annotated[float, duration("50ms", "9900ms")] = key(
-        "2s", "time that a lookup gives to domestic servers before it goes abroad"
-    )
-    domestic: tuple[Annotated[StatedPrefix, short("prefix", StatedPrefix)], ...] = key(
-        [], "prefixes inside the border: PREFIX or {prefix, country}; the longest match counts"
-    )
-    foreign: tuple[Annotated[StatedPrefix, short("prefix", StatedPrefix)], ...] = key(
-        [], "prefixes outside the border: PREFIX or {prefix, country}"
-    )
-    zones: tuple[Zone, ...] = key([], "domestic zones beside the top-level domains of home")
-    interfaces: dict[Interface, Annotated[str, choice("domestic", "foreign")]] = key(
-        {}, "side of the egress interfaces; checked and kept, not used as evidence yet"
-    )
-    place: OptionalPlace = key(
-        None,
-        "where the resolver stands: {city: Mumbai}, or {at: [19.076, 72.878], uncertainty: 5km}",
-    )
-    registry: Switch = key(True, "use the country under which an address block is registered")
-    databases: tuple[Annotated[DatabaseEntry, short("path", DatabaseEntry)], ...] = key(
-        [], "location databases (MMDB with countries): PATH or {path, name}"
-    )
 
 
 class CacheSection(Section):
@@ -344,7 +299,17 @@ def warnings(config: Config) -> list[str]:
         if network.prefixlen == 0
     )
     border = config.border
-    if not (border.registry or border.databases or border.domestic):
+    if not any(
+        (
+            border.registry,
+            border.registry_files,
+            border.geofeeds,
+            border.databases,
+            border.tor_geoip,
+            border.domestic,
+            border.interfaces,
+        )
+    ):
         out.append("border: nothing tells which addresses are domestic; none will be")
     if config.state.directory is None:
         out.append("state.directory: not set, so counters do not survive a crash")

@@ -19,6 +19,13 @@ from resolver.config_units import read_country, read_endpoint, read_prefix, read
 
 Found = tuple[Path, str]
 
+_TAKEN = {
+    "registry_files": ("iptocc",),
+    "anycast": ("built-in",),
+    "databases": ("tor-geoip", "tor-geoip6"),
+}
+"""Names of sources that are not files of the operator's."""
+
 
 def describe(error: Mapping[str, Any], root: type[BaseModel]) -> Found:
     """Path and message of one of pydantic's errors."""
@@ -91,7 +98,7 @@ def cross_check(value: Mapping[str, object]) -> Iterator[Found]:
         yield from _repeated(value, path, read_prefix)
     yield from _border(value)
     yield from _listeners(value)
-    yield from _databases(value)
+    yield from _sources(value)
     if _at(value, ("resolution", "ipv4")) is False and _at(value, ("resolution", "ipv6")) is False:
         yield ("resolution", "ipv6"), "ipv4 and ipv6 are both false: no server could be asked"
 
@@ -127,10 +134,15 @@ def _listeners(value: Mapping[str, object]) -> Iterator[Found]:
                 yield ("metrics", "listen"), f"{metrics} is taken by {path_text(path)}"
 
 
-def _databases(value: Mapping[str, object]) -> Iterator[Found]:
+def _sources(value: Mapping[str, object]) -> Iterator[Found]:
+    for kind in ("registry_files", "geofeeds", "databases", "anycast"):
+        yield from _files(value, kind)
+
+
+def _files(value: Mapping[str, object], kind: str) -> Iterator[Found]:
     paths: dict[str, Path] = {}
-    names: dict[str, Path] = {}
-    for at, raw in _raw_entries(value, ("border", "databases")):
+    names: dict[str, Path] = dict.fromkeys(_TAKEN.get(kind, ()), ())
+    for at, raw in _raw_entries(value, ("border", kind)):
         path = raw.get("path") if isinstance(raw, dict) else raw
         name = raw.get("name") if isinstance(raw, dict) else None
         if not isinstance(path, str):
@@ -139,7 +151,8 @@ def _databases(value: Mapping[str, object]) -> Iterator[Found]:
         if path in paths:
             yield at, f"the same file as {path_text(paths[path])}"
         elif name in names:
-            yield at, f"the name {shown(name)} is that of {path_text(names[name])}; give another"
+            other = path_text(names[name]) if names[name] else "a built-in source"
+            yield at, f"the name {shown(name)} is that of {other}; give another"
         paths.setdefault(path, at)
         names.setdefault(name, at)
 

@@ -53,7 +53,12 @@ class ConfigError(InlandError):
 
 
 class SourceError(InlandError):
-    """An evidence source (database, list) that cannot be read; says which and why."""
+    """An evidence source (database, list) that cannot be read; says which and why, a message for
+    each thing that is wrong with it."""
+
+    def __init__(self, *messages: str) -> None:
+        self.messages = messages
+        super().__init__("\n".join(messages))
 
 
 class StateError(InlandError):

@@ -227,8 +227,8 @@ METRICS_POLL_SECONDS: Final = 0.1
 # --- Policy and configuration ---------------------------------------------------------------------
 
 LOCATIONS_MAX: Final = 65_536
-"""Addresses whose verdict is remembered: more than the name servers that a national resolver meets
-in an hour, and under 10 MB, since equal verdicts are one object. Past it all are forgotten."""
+"""Combinations of what all sources say whose weighing is remembered. Country files have some
+thousands; with files of cities it may fill. Past it all are forgotten."""
 
 DATABASE_OCTETS_MAX: Final = 1 << 30
 """Size of a location database. The largest country databases are below 200 MiB; anything over
@@ -236,6 +236,29 @@ this is a wrong file."""
 
 DATABASE_PROBES: Final = 1_000
 """Networks looked at to find out whether a database speaks of countries at all."""
+
+EVIDENCE_OCTETS_MAX: Final = 256 << 20
+"""Size of a text file of evidence. The file of all five registries has 45 MiB, range files of whole
+cities about 200."""
+
+EVIDENCE_FAULTS_MAX: Final = 20
+"""Bad lines of one file that are told; past it they are only counted: wrong files have millions."""
+
+EVIDENCE_DAYS_MAX: Final = 180
+"""Age of evidence that is worth a warning: registries move some percent of addresses a year."""
+
+SHRINK_RECORDS_MIN: Final = 1_000
+"""Files with fewer records may shrink as they like: they are edited by hand."""
+
+FINDINGS_MAX: Final = 16_384
+"""Proofs and claims held at once: more than the name servers that a resolver proves in an hour."""
+
+EGRESS_SECONDS: Final = 5.0
+"""How long the way to an address is remembered: routes change in seconds, questions come in
+thousands a second."""
+
+EGRESS_MAX: Final = 16_384
+"""Addresses whose way is remembered; past it all are forgotten."""
 
 CONFIG_OCTETS_MAX: Final = 8 << 20
 """Size of a configuration file; a national list of 50,000 prefixes is about 1 MiB."""

@@ -7,6 +7,7 @@ island mode, policy actions).
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from socket import AF_INET6
@@ -22,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from resolver.counters import HIT_SECONDS_BOUNDS, Counters
 from resolver.errors import StateError
+from resolver.evidence import SourceFact
 from resolver.limits import METRICS_IDLE_SECONDS, METRICS_POLL_SECONDS
 from resolver.model import Destination, Route, Transport
 from resolver.tally import SECONDS_BOUNDS, Tally
@@ -40,6 +42,8 @@ class Facts:
     records_lost: int
     lookups_under_way: int
     needless: int
+    evidence: tuple[SourceFact, ...] = ()
+    evidence_stood_in: int = 0
 
 
 _SCALARS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
@@ -120,7 +124,9 @@ class Exporter(Collector):
         yield self._lookup_seconds()
         yield from self._exchanges()
         yield from self._native()
-        yield from self._standing()
+        facts = self._facts()
+        yield from self._standing(facts)
+        yield from _evidence(facts)
 
     def _lookups(self) -> Iterator[Metric]:
         lookups = CounterMetricFamily(
@@ -228,8 +234,7 @@ class Exporter(Collector):
             else:
                 yield _counter(name, text, sum(counts[scalar] for scalar in scalars.values()))
 
-    def _standing(self) -> Iterator[Metric]:
-        facts = self._facts()
+    def _standing(self, facts: Facts) -> Iterator[Metric]:
         entries = GaugeMetricFamily("inland_cache_entries", "Entries held.", labels=("cache",))
         size = GaugeMetricFamily("inland_cache_bytes", "Octets held.", labels=("cache",))
         for cache, count in facts.cache_entries.items():
@@ -259,6 +264,35 @@ class Exporter(Collector):
         build = GaugeMetricFamily("inland_build_info", "The program.", labels=("version", "python"))
         build.add_metric((self._version, sys.version.split()[0]), 1)
         yield build
+
+
+def _evidence(facts: Facts) -> Iterator[Metric]:
+    """The sources of evidence; as many series as the configuration names files, at most."""
+    info = GaugeMetricFamily(
+        "inland_evidence_info",
+        "A source of evidence in force.",
+        labels=("source", "date", "sha256"),
+    )
+    records = GaugeMetricFamily(
+        "inland_evidence_records", "Ranges or networks that it holds.", labels=("source",)
+    )
+    age = GaugeMetricFamily(
+        "inland_evidence_age_seconds", "Time since its date.", labels=("source",)
+    )
+    for fact in facts.evidence:
+        info.add_metric((fact.source, fact.date, fact.digest), 1)
+        if fact.records:
+            records.add_metric((fact.source,), fact.records)
+        if fact.made is not None:
+            age.add_metric((fact.source,), max(0.0, time.time() - fact.made))
+    yield info
+    yield records
+    yield age
+    yield GaugeMetricFamily(
+        "inland_evidence_stood_in",
+        "Files of evidence that could not be used at the start, whose last good copy is.",
+        value=facts.evidence_stood_in,
+    )
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

@@ -7,20 +7,30 @@ Limitations: everything is read anew at each call, so a reload sees new database
 """
 
 import hashlib
+from pathlib import Path
 
 from policy.border import Policy
-from policy.inputs import DatabaseFile, PolicyInputs, Stated
+from policy.inputs import PolicyInputs, SourceFile, Stated
+from policy.kept import LastGood
 from policy.load import load_policy
 from policy.verdict import NO_COUNTRY
-from resolver.config import Config, StatedPrefix
+from resolver.config import Config
+from resolver.config_border import SourceEntry, StatedPrefix
 from resolver.errors import ConfigError, Finding, SourceError
 from resolver.hints import Hints, read_hints
 from resolver.model import Verdict
 from resolver.pack_of import Ground, ground_of
 
+TOR_GEOIP = (
+    SourceFile(Path("/usr/share/tor/geoip"), "tor-geoip", optional=True),
+    SourceFile(Path("/usr/share/tor/geoip6"), "tor-geoip6", optional=True),
+)
+"""Where Debian's tor-geoipdb puts its databases."""
 
-def policy_of(config: Config) -> tuple[Policy, Hints]:
-    """The policy and the root hints that a configuration leads to.
+
+def policy_of(config: Config, last: LastGood | None = None) -> tuple[Policy, Hints]:
+    """The policy and the root hints that a configuration leads to. ``last`` knows the last good
+    state of each file; left out, only what is on disk is known and no copy stands in.
 
     Raises:
         ConfigError: every file that it names and that cannot be used.
@@ -39,7 +49,8 @@ def policy_of(config: Config) -> tuple[Policy, Hints]:
     if ground is None:
         raise config.with_lines(findings)
     try:
-        policy = load_policy(policy_inputs(config, hints, ground), config.source)
+        inputs = policy_inputs(config, hints, ground)
+        policy = load_policy(inputs, config.source, _begun(config, last))
     except ConfigError as error:
         raise config.with_lines(findings + error.findings) from error
     if findings:
@@ -63,9 +74,11 @@ def policy_inputs(config: Config, hints: Hints, ground: Ground) -> PolicyInputs:
         interfaces=tuple((name, Verdict(side)) for name, side in border.interfaces.items()),
         never_ask=config.resolution.never_ask,
         registry=border.registry,
-        databases=tuple(
-            DatabaseFile(entry.path, entry.name or entry.path.stem) for entry in border.databases
-        ),
+        registry_files=_files(border.registry_files),
+        geofeeds=_files(border.geofeeds),
+        databases=_files(border.databases) + (TOR_GEOIP if border.tor_geoip else ()),
+        anycast=_files(border.anycast),
+        shrink_percent_max=border.shrink_percent_max,
         also={
             "dnssec.validate": str(config.dnssec.validate_),
             "local.special_use": str(config.local.special_use),
@@ -79,3 +92,14 @@ def policy_inputs(config: Config, hints: Hints, ground: Ground) -> PolicyInputs:
 
 def _stated(entries: tuple[StatedPrefix, ...]) -> tuple[Stated, ...]:
     return tuple(Stated(entry.prefix, entry.country or NO_COUNTRY) for entry in entries)
+
+
+def _files(entries: tuple[SourceEntry, ...]) -> tuple[SourceFile, ...]:
+    return tuple(SourceFile(entry.path, entry.name or entry.path.stem) for entry in entries)
+
+
+def _begun(config: Config, last: LastGood | None) -> LastGood:
+    if last is None:
+        last = LastGood(stands_in=False)
+    last.begin(config.state.directory)
+    return last

@@ -14,6 +14,7 @@ import typer
 
 from resolver.config import load, warnings
 from resolver.errors import ConfigError
+from resolver.evidence import evidence_warnings
 from resolver.pack_of import pack_warnings
 from resolver.policy_of import policy_of
 
@@ -43,7 +44,7 @@ def examine(file: Path) -> dict[str, object]:
         config = load(file)
         report["warnings"] = warnings(config)
         policy, _ = policy_of(config)
-        report["warnings"] = warnings(config) + pack_warnings(config)
+        report["warnings"] = warnings(config) + pack_warnings(config) + evidence_warnings(policy)
     except ConfigError as error:
         report["errors"] = [
             {"path": found.path, "line": found.line, "message": found.message, "text": str(found)}

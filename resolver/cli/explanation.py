@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from policy.border import Policy
+from resolver.cli.voices import voices_of
 from resolver.compose import addresses_in
 from resolver.errors import InlandError
 from resolver.explain import Explanation
@@ -67,10 +68,8 @@ def _exchange(exchange: Exchange, policy: Policy) -> dict[str, Any]:
         "verdict": exchange.label.verdict.value,
         "country": exchange.label.country,
         "grade": location.grade,
-        "evidence": [
-            {"source": voice.source, "country": voice.country, "detail": voice.detail}
-            for voice in location.evidence
-        ],
+        "because": location.because,
+        "evidence": voices_of(location),
         "tier": exchange.tier,
         "purpose": exchange.label.purpose.value,
         "reason": exchange.label.reason.value,

@@ -8,6 +8,7 @@ Limitations: without a configuration there is no home, so countries are shown wi
 """
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,9 @@ from rich.text import Text
 from policy.border import Policy
 from policy.inputs import PolicyInputs
 from policy.load import load_policy
+from resolver.cli.voices import voices_of
 from resolver.config import load
+from resolver.egress import with_ways
 from resolver.errors import BadName
 from resolver.model import Address, address_from_text, address_text
 from resolver.names import Name, from_text
@@ -67,7 +70,7 @@ def where_command(resolve: Resolve | None) -> Callable[..., None]:
 
 def _policy(config: Path | None) -> Policy:
     if config is not None:
-        return policy_of(load(config))[0]
+        return with_ways(policy_of(load(config))[0], time.monotonic)
     return load_policy(PolicyInputs(home=frozenset()))
 
 
@@ -94,10 +97,8 @@ def describe(policy: Policy, asked: str, address: Address) -> dict[str, object]:
         "tier": policy.tier(address) if policy.home else None,
         "never_asked": policy.never_ask(address),
         "home": sorted(policy.home),
-        "evidence": [
-            {"source": voice.source, "country": voice.country, "detail": voice.detail}
-            for voice in location.evidence
-        ],
+        "because": location.because,
+        "evidence": voices_of(location),
     }
 
 
@@ -115,7 +116,7 @@ def _show(rows: list[dict[str, object]], console: Console) -> None:
         table.add_row(
             Text(_address(row)),
             Text.assemble((verdict, _COLOURS.get(verdict, "")), f"\n{country}"),
-            Text(f"{voices or 'no voice'}\ngrade: {row['grade']}"),
+            Text(f"{voices or 'no voice'}\nweighed: {row['because']}\ngrade: {row['grade']}"),
         )
     console.print(table)
 

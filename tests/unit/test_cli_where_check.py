@@ -62,7 +62,14 @@ def test_where_as_json(config: str) -> None:
 
 def test_where_as_a_table(config: str) -> None:
     text = run("where", "11.0.0.1", "2001:db8::1", "-c", config)
-    for words in ("11.0.0.1", "domestic", "border.domestic", "documentation", "country not known"):
+    for words in (
+        "11.0.0.1",
+        "domestic",
+        "border.domestic",
+        "documentation",
+        "country not known",
+        "weighed",
+    ):
         assert words in text
 
 

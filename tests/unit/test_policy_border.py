@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from random import Random
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import policy.border
-from policy.border import Mode, Policy, make_policy
-from policy.inputs import DatabaseFile, PolicyInputs, Stated
-from policy.sources import Database, Registry, Source
-from policy.verdict import Evidence
+from policy.border import Mode, Policy
+from policy.inputs import PolicyInputs, SourceFile, Stated
+from policy.load import Opened, opened_built_in
+from policy.sources import ListSource, Registry
+from policy.verdict import Evidence, Origin
 from resolver.model import (
     Address,
     Destination,
@@ -25,6 +27,7 @@ from resolver.model import (
     address_from_text,
 )
 from resolver.names import from_text
+from tests.unit.evidence import policy_from, registry
 
 HERE, ABROAD, NOWHERE = "11.0.0.1", "12.0.0.1", "13.0.0.1"
 PLACES: dict[str, str] = {"14.0.0.1": "IN", "15.0.0.1": "US"}
@@ -39,8 +42,8 @@ INPUTS = PolicyInputs(
 )
 
 
-def registry(edition: str = "e1") -> Registry:
-    return Registry(edition, PLACES.get)
+def own(edition: str = "e1") -> Registry:
+    return registry(PLACES.get, edition)
 
 
 def changed(inputs: PolicyInputs, changes: Mapping[str, Any]) -> PolicyInputs:
@@ -48,7 +51,7 @@ def changed(inputs: PolicyInputs, changes: Mapping[str, Any]) -> PolicyInputs:
 
 
 def made(inputs: PolicyInputs = INPUTS, **changes: object) -> Policy:
-    return make_policy(changed(inputs, changes), [registry()])
+    return policy_from(changed(inputs, changes), own=own())
 
 
 def at(text: str) -> Address:
@@ -83,7 +86,7 @@ def test_what_the_registry_says_of_a_stated_address_is_kept() -> None:
     border = made(domestic=(Stated(ip_network("15.0.0.0/8")),))
     location = border.locate(at("15.0.0.1"))
     assert location.verdict is Verdict.DOMESTIC
-    assert [voice.source for voice in location.evidence] == ["operator", "registry"]
+    assert [voice.source for voice in location.evidence] == ["operator", "registry iptocc"]
     assert location.evidence[0] == Evidence("operator", "IN", "border.domestic 15.0.0.0/8")
 
 
@@ -161,32 +164,36 @@ def test_addresses_that_are_never_asked() -> None:
     assert not made(never_ask=()).never_ask(at("169.254.1.1"))
 
 
-def test_an_address_is_weighed_once() -> None:
+def test_a_combination_of_voices_is_weighed_once() -> None:
     asked: list[str] = []
 
     def lookup(text: str) -> str | None:
         asked.append(text)
         return "IN"
 
-    border = make_policy(INPUTS, [Registry("e", lookup)])
+    border = policy_from(INPUTS, own=registry(lookup))
     first = border.locate(at(NOWHERE))
-    assert border.locate(at(NOWHERE)) is first
-    assert border.locate(at("13.0.0.2")) is first  # equal locations are shared
-    assert asked == [NOWHERE, "13.0.0.2"]
+    assert border.locate(at("13.0.0.2")) is first  # one combination, weighed once
+    border.locate(at("2001:db8::1"))
+    assert asked == [NOWHERE, "13.0.0.2", "2001:0db8:0000:0000:0000:0000:0000:0001"]
 
 
 def test_memory_of_verdicts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy.border, "LOCATIONS_MAX", 8)
-    border = made()
+    codes = ascii_uppercase
+    border = policy_from(INPUTS, own=registry(lambda text: "X" + codes[int(text[-1])]))
     for number in range(100):
-        address = Address((0x0B000000 + number).to_bytes(4, "big"))
-        assert border.tier(address) == 0
-        assert len(border._located) <= 8
-        assert len(border._shared) <= 8
+        border.locate(Address((0x0D000000 + number).to_bytes(4, "big")))
+        assert len(border._weighed) <= 8
 
 
-def generation(inputs: PolicyInputs, *sources: Source) -> str:
-    return make_policy(inputs, sources).generation
+def generation(inputs: PolicyInputs, *sources: Opened, own: Registry | None = None) -> str:
+    return policy_from(inputs, *sources, own=own).generation
+
+
+def database(name: str, digest: str) -> Opened:
+    source = ListSource(Origin("database", name, None, digest), 0, ())
+    return Opened(source, opened_built_in().layer)
 
 
 def test_the_generation_number_is_its_first_63_bits() -> None:
@@ -216,22 +223,19 @@ def test_the_generation_number_is_its_first_63_bits() -> None:
     ids="+".join,
 )
 def test_each_decision_changes_the_generation(change: dict[str, object]) -> None:
-    assert generation(changed(INPUTS, change), registry()) != generation(INPUTS, registry())
+    assert generation(changed(INPUTS, change), own=own()) != generation(INPUTS, own=own())
 
 
 def test_each_source_changes_the_generation() -> None:
-    def database(name: str, digest: str) -> Database:
-        return Database(name, digest, "e", PLACES.get)
-
     bare = generation(INPUTS)
     variants = {
         bare,
-        generation(INPUTS, registry()),
-        generation(INPUTS, registry("e2")),
+        generation(INPUTS, own=own()),
+        generation(INPUTS, own=own("e2")),
         generation(INPUTS, database("a", "00")),
         generation(INPUTS, database("a", "01")),
         generation(INPUTS, database("b", "00")),
-        generation(INPUTS, registry(), database("a", "00")),
+        generation(INPUTS, database("a", "00"), own=own()),
     }
     assert len(variants) == 7
 
@@ -241,7 +245,7 @@ def test_each_source_changes_the_generation() -> None:
 def test_the_order_of_writing_does_not_change_the_generation(random: Random) -> None:
     also = {"a": "1", "b": "2", "c": "3"}
     inputs = dataclasses.replace(INPUTS, also=also, home=frozenset({"IN", "NP", "BT"}))
-    sources: list[Source] = [registry(), Database("a", "00", "e", PLACES.get)]
+    sources = [database("b", "00"), database("a", "00")]
     before = generation(inputs, *sources)
     shuffled: dict[str, object] = {}
     for name in ("domestic", "foreign", "zones", "interfaces", "never_ask"):
@@ -261,5 +265,5 @@ def test_a_prefix_stated_twice_is_refused() -> None:
 
 
 def test_the_path_of_a_database_is_no_decision() -> None:
-    elsewhere = dataclasses.replace(INPUTS, databases=(DatabaseFile(Path("/x"), "a"),))
+    elsewhere = dataclasses.replace(INPUTS, databases=(SourceFile(Path("/x"), "a"),))
     assert generation(elsewhere) == generation(INPUTS)

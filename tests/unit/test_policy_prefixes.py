@@ -6,10 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy.inputs import PolicyInputs
 from policy.prefixes import Network, PrefixTable
-from policy.special import ANYCAST, SPECIAL_USE
+from policy.special import BUILT_IN
+from policy.verdict import Heard
 from resolver.hints import read_hints
-from resolver.model import Address, address_from_text
+from resolver.model import Address, address_from_text, address_text
+from tests.unit.evidence import policy_from
+
+POLICY = policy_from(PolicyInputs(home=frozenset({"IN"})))
+
+
+def heard(text: str) -> Heard:
+    """What is known of an address without any file."""
+    voices = POLICY.voices
+    return voices.hear(voices.table.find(address_from_text(text)), None)
+
 
 # Few distinct octets, so that prefixes nest and addresses fall into them.
 octets = st.sampled_from([0, 1, 127, 128, 255])
@@ -86,17 +98,19 @@ def test_a_prefix_stated_twice_is_refused() -> None:
     ],
 )
 def test_special_use_addresses_are_known(text: str) -> None:
-    assert SPECIAL_USE.match(address_from_text(text))
+    assert heard(text).special_use
 
 
 @pytest.mark.parametrize("text", ["8.8.8.8", "11.0.0.1", "172.32.0.1", "2001:4860::1", "2600::1"])
 def test_ordinary_addresses_are_not_special(text: str) -> None:
-    assert SPECIAL_USE.match(address_from_text(text)) is None
-    assert ANYCAST.match(address_from_text(text)) is None
+    assert heard(text).special_use is None
+    assert heard(text).anycast == ()
 
 
 def test_every_address_of_the_builtin_hints_is_known_anycast() -> None:
     addresses_of_root = [address for _, some in read_hints() for address in some]
     assert len(addresses_of_root) == 26
     for address in addresses_of_root:
-        assert ANYCAST.match(address) == "root server"
+        (voice,) = heard(address_text(address)).anycast
+        assert voice.detail.startswith("root server: ")
+        assert voice.origin == BUILT_IN

@@ -11,5 +11,6 @@ pub mod counters;
 pub mod exchange;
 pub mod listen;
 pub mod plan;
+pub mod ranges;
 pub mod sys;
 pub mod wire;

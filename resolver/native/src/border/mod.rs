@@ -4,6 +4,7 @@ mod caches;
 mod counters;
 mod net;
 mod plans;
+mod ranges;
 mod wire;
 
 use pyo3::exceptions::PyValueError;
@@ -17,6 +18,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     caches::register(module)?;
     counters::register(module)?;
     plans::register(module)?;
+    ranges::register(module)?;
     net::register(module)
 }
 
