@@ -1,7 +1,11 @@
 """The native listener against real clients over TCP (RFC 7766)."""
 
+import re
+import shutil
 import socket
 import struct
+import subprocess
+import time
 
 import dns.message
 import dns.rcode
@@ -206,6 +210,49 @@ def test_a_client_that_does_not_read_is_dropped(listeners: ListenerRigs) -> None
     with pytest.raises((EOFError, ConnectionResetError)):
         while True:
             receive_exactly(client, 65536)
+    assert rig.scalar("tcp_clients_slow") == 1
+
+
+def test_a_client_that_reads_an_octet_now_and_then_is_dropped_too(
+    listeners: ListenerRigs,
+) -> None:
+    rig = listeners(tcp_idle=0.2)
+    rig.store(count=4000)
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(rig.address)
+    with client:
+        send_framed(client, *[query()] * 100)
+        rig.wait_for(lambda: bool(client.recv(1)) and rig.scalar("tcp_clients_slow") == 1)
+
+
+def test_half_a_query_keeps_no_connection_open(listeners: ListenerRigs) -> None:
+    rig = listeners(tcp_idle=0.2)
+    client = rig.tcp()
+    client.send(b"\0")
+    ends = time.monotonic() + 10
+    with pytest.raises(OSError, match=r"reset|pipe"):
+        while time.monotonic() < ends:
+            time.sleep(0.02)
+            client.send(b"\xff")
+    assert rig.scalar("tcp_clients_slow") == 0
+
+
+def test_a_reset_in_the_middle_of_much_leaves_the_others_served(listeners: ListenerRigs) -> None:
+    rig = listeners(workers=1)
+    rig.store(count=1000)
+    other = rig.tcp()
+    for _ in range(5):
+        client = rig.tcp()
+        misses = [query(f"host{number}.example.in.") for number in range(10)]
+        send_framed(client, *misses, *[query()] * 50, query().to_wire()[:-1])
+        taken = rig.misses(10)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        for miss in taken:
+            rig.answer(miss)
+        send_framed(other, query())
+        assert receive_framed(other).answer
 
 
 def test_garbage_ends_the_connection_and_errors_do_not(listeners: ListenerRigs) -> None:
@@ -219,6 +266,32 @@ def test_garbage_ends_the_connection_and_errors_do_not(listeners: ListenerRigs) 
     send_framed(client, b"\0" * 5, good)
     with pytest.raises((EOFError, ConnectionResetError)):
         receive_framed(client)
+
+
+@pytest.mark.skipif(not shutil.which("dig"), reason="no dig: install bind9-dnsutils")
+def test_a_client_is_told_how_long_it_may_be_idle_if_it_asks(listeners: ListenerRigs) -> None:
+    rig = listeners(tcp_idle=7.25)
+    rig.store()
+    host, port = rig.address
+    dig = ["dig", f"@{host}", "-p", str(port), "+noall", "+comments", "www.example.in."]
+    asked = subprocess.check_output([*dig, "+tcp", "+keepalive"], text=True, timeout=20)
+    assert re.search(r"TCP.KEEPALIVE: 7\.2 secs", asked)
+    for how in (["+tcp", "+nokeepalive"], ["+notcp", "+keepalive"]):
+        told = subprocess.check_output([*dig, *how], text=True, timeout=20)
+        assert "NOERROR" in told
+        assert "KEEPALIVE" not in told
+
+
+@pytest.mark.skipif(not shutil.which("kdig"), reason="no kdig: install knot-dnsutils")
+def test_kdig_asks_one_question_after_another_on_a_connection(listeners: ListenerRigs) -> None:
+    rig = listeners()
+    rig.store("a.example.in.")
+    rig.store("b.example.in.")
+    host, port = rig.address
+    kdig = ["kdig", f"@{host}", "-p", str(port), "+tcp", "+keepopen", "+short"]
+    told = subprocess.check_output([*kdig, "a.example.in.", "b.example.in."], text=True, timeout=20)
+    assert told.split() == ["192.0.2.0", "192.0.2.0"]
+    assert (rig.scalar("tcp_clients"), rig.scalar("queries_tcp")) == (1, 2)
 
 
 def test_who_may_not_ask_is_told_and_cut_off(listeners: ListenerRigs) -> None:

@@ -142,7 +142,7 @@ impl Subject {
 
     fn feed(&mut self, packet: &[u8], now: f64) {
         let _ = match_reply(&self.sent, packet);
-        match parse(packet) {
+        match parse(packet, Some(100)) {
             Parsed::Query(query) => self.answer(&query, now),
             Parsed::Reject { client, question, rcode } => {
                 let length = compose::error(&client, question, rcode, &[(0, "bad")], &mut self.out);

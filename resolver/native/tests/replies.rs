@@ -27,8 +27,8 @@ fn reply(answer: &Answer, packet: &[u8], now: f64, limit: usize) -> (Vec<u8>, Me
 }
 
 fn rejection(packet: &[u8]) -> (u16, Vec<u8>) {
-    let Parsed::Reject { client, question, rcode } = parse(packet) else {
-        panic!("{:?}", parse(packet));
+    let Parsed::Reject { client, question, rcode } = parse(packet, None) else {
+        panic!("{:?}", parse(packet, None));
     };
     let mut out = [0; 512];
     let length = error(&client, question, rcode, &[], &mut out);
@@ -137,9 +137,9 @@ fn records_beyond_65535_octets_are_left_out_as_whole_rrsets_with_tc() {
 fn responses_and_short_packets_are_dropped() {
     let mut response = query("a", 1, None);
     response[2] |= 0x80;
-    assert!(matches!(parse(&response), Parsed::Drop));
-    assert!(matches!(parse(&response[..11]), Parsed::Drop));
-    assert!(matches!(parse(&[]), Parsed::Drop));
+    assert!(matches!(parse(&response, None), Parsed::Drop));
+    assert!(matches!(parse(&response[..11], None), Parsed::Drop));
+    assert!(matches!(parse(&[], None), Parsed::Drop));
 }
 
 #[test]
@@ -194,6 +194,38 @@ fn options_and_trailing_octets_of_a_query_do_no_harm() {
         .opt(1232, 0, &[0, 10, 0, 2, 1, 2, 0, 12, 0, 0])
         .raw(b"trailing");
     assert!(parsed(&wire.0).client.do_bit());
+}
+
+fn keepalive_query(data: &[u8]) -> Vec<u8> {
+    let option = [&[0, 11, 0, data.len() as u8], data].concat();
+    Wire::new(0x0100, [1, 0, 0, 1]).question(&name("a"), 1).opt(1232, 0, &option).0
+}
+
+/// RFC 7828 sections 3.2.1 and 3.3.
+#[test]
+fn keepalive_is_told_to_who_asks_on_a_stream_and_to_nobody_else() {
+    let told = |packet: &[u8], idle| match parse(packet, idle) {
+        Parsed::Query(query) => {
+            let mut out = [0; 512];
+            let owner = name("a");
+            let answer = Answer::compose(&owner, 1, 1, 0, [&[], &[], &[]], &[(3, "stale")], 0.0);
+            let length = answer.write(&query.client, query.question, 0.0, 512, &mut out);
+            let replied = message::parse(&out[..length]).expect("good").edns.expect("OPT").options;
+            let length = error(&query.client, query.question, 2, &[(3, "stale")], &mut out);
+            let failed = message::parse(&out[..length]).expect("good").edns.expect("OPT").options;
+            assert_eq!(replied, failed);
+            Some(replied)
+        }
+        _ => None,
+    };
+    let stale = (15, Box::from(*b"\0\x03stale"));
+    let keepalive = (11, Box::from(*b"\0\x64"));
+    assert_eq!(told(&keepalive_query(b""), Some(100)), Some(vec![keepalive, stale.clone()]));
+    assert_eq!(told(&keepalive_query(b""), None), Some(vec![stale.clone()]));
+    assert_eq!(told(&query("a", 1, Some(1232)), Some(100)), Some(vec![stale.clone()]));
+    // A time is not for clients to send; over UDP the option is not even read.
+    assert_eq!(told(&keepalive_query(b"\0\x05"), Some(100)), None);
+    assert_eq!(told(&keepalive_query(b"\0\x05"), None), Some(vec![stale]));
 }
 
 #[test]

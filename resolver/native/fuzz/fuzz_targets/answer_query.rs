@@ -12,7 +12,7 @@ const EDE: [(u16, &str); 2] = [(3, "stale"), (22, "no reachable authority")];
 
 fuzz_target!(|data: &[u8]| {
     let mut out = [0; 1232];
-    match query::parse(data) {
+    match query::parse(data, Some(100)) {
         Parsed::Query(query) => {
             let rdatas = (0..60).map(|last| Box::from([192, 0, 2, last])).collect();
             let set = RRset {

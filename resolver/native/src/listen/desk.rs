@@ -66,12 +66,16 @@ pub struct Desk {
     pub started: Instant,
     /// Hits of this batch, whose time is not told yet.
     untold: u64,
+    /// How long a connection may be idle, in units of 100 ms.
+    idle: u16,
 }
 
 impl Desk {
     pub fn new(shared: Arc<Shared>, books: Area) -> Self {
         let networks = shared.access.hold();
-        Self { shared, books, networks, now: 0.0, started: Instant::now(), untold: 0 }
+        let idle = shared.settings.tcp_idle.as_millis() / 100;
+        let idle = u16::try_from(idle).unwrap_or(u16::MAX);
+        Self { shared, books, networks, now: 0.0, started: Instant::now(), untold: 0, idle }
     }
 
     /// Look at the clock and the access list, once for a batch.
@@ -98,7 +102,8 @@ impl Desk {
         transport: Transport,
         out: &mut [u8],
     ) -> Decision<'a> {
-        let parsed = query::parse(packet);
+        let idle = (transport == Transport::Tcp).then_some(self.idle);
+        let parsed = query::parse(packet, idle);
         if !self.networks.contain(source) {
             return self.refuse(&parsed, out);
         }
@@ -262,7 +267,8 @@ mod tests {
             cut in any::<bool>(),
             source in prop::sample::select(vec!["127.0.0.1", "192.0.2.1", "::1"]),
         ) {
-            let edns = with_edns.then_some(ClientEdns { payload, version, do_bit });
+            let edns = ClientEdns { payload, version, do_bit, keepalive: None };
+            let edns = with_edns.then_some(edns);
             let mut packet = packet(0x0100, edns);
             for (at, octet) in changes {
                 let at = at.index(packet.len());

@@ -1,14 +1,14 @@
 //! Replies to clients: composed once, then patched for each client while being copied.
 //!
 //! RFC 1035 section 4.1.4 (compression), RFC 2181 section 9 and RFC 2308 (truncation, TTLs),
-//! RFC 6891 section 6.2 (OPT), RFC 8914 (extended errors).
+//! RFC 6891 section 6.2 (OPT), RFC 7828 (edns-tcp-keepalive), RFC 8914 (extended errors).
 //!
 //! Limitations: AA is never set and AD neither, until there is validation.
 
 use std::collections::HashMap;
 
 use super::message::RRset;
-use super::query::{Client, ClientEdns};
+use super::query::{Client, ClientEdns, KEEPALIVE_OPTION};
 use super::rdata::{self, Field};
 use super::{CLASS_IN, HEADER, MESSAGE_MAX, PAYLOAD, flag, micros, name, rcode, rtype, ttl_left};
 
@@ -20,8 +20,10 @@ pub const EDE_MAX: usize = 4;
 pub const EDE_TEXT_MAX: usize = 128;
 /// OPT without options: root, type, class, TTL, length.
 const OPT_OCTETS: usize = 11;
+/// The option edns-tcp-keepalive with a time.
+const KEEPALIVE_OCTETS: usize = 6;
 /// Room that a composed message leaves for OPT with all extended errors.
-const OPT_ROOM: usize = OPT_OCTETS + EDE_MAX * (6 + EDE_TEXT_MAX);
+const OPT_ROOM: usize = OPT_OCTETS + KEEPALIVE_OCTETS + EDE_MAX * (6 + EDE_TEXT_MAX);
 
 /// A composed reply without what is the client's: ID, RD, CD, letter case, OPT, truncation.
 ///
@@ -251,7 +253,7 @@ pub fn error(
     let room = super::UDP_MIN - end;
     let kept = [EdeKept::Text, EdeKept::Codes, EdeKept::Nothing]
         .into_iter()
-        .find(|kept| OPT_OCTETS + kept.octets(&ede) <= room)
+        .find(|kept| Opt::new(edns, rcode, &ede, *kept).length <= room)
         .unwrap_or(EdeKept::Nothing);
     Opt::new(edns, rcode, &ede, kept).write(out, end)
 }
@@ -310,7 +312,8 @@ struct Opt<'a> {
 
 impl<'a> Opt<'a> {
     fn new(edns: ClientEdns, rcode: u16, ede: &'a [u8], kept: EdeKept) -> Self {
-        Self { edns, rcode, ede, kept, length: OPT_OCTETS + kept.octets(ede) }
+        let keepalive = if edns.keepalive.is_some() { KEEPALIVE_OCTETS } else { 0 };
+        Self { edns, rcode, ede, kept, length: OPT_OCTETS + keepalive + kept.octets(ede) }
     }
 
     /// With as much of the extended errors as the whole message leaves room for; with all of them
@@ -338,6 +341,11 @@ impl<'a> Opt<'a> {
         // Extended RCODE, version 0, DO copied (RFC 3225 section 3), Z.
         put(&[(self.rcode >> 4) as u8, 0, u8::from(self.edns.do_bit) << 7, 0]);
         put(&((self.length - OPT_OCTETS) as u16).to_be_bytes());
+        if let Some(idle) = self.edns.keepalive {
+            for number in [KEEPALIVE_OPTION, 2, idle] {
+                put(&number.to_be_bytes());
+            }
+        }
         if self.kept != EdeKept::Nothing {
             for (code, text) in each_ede(self.ede) {
                 let text = if self.kept == EdeKept::Text { text } else { &[] };

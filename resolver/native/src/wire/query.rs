@@ -1,7 +1,7 @@
-//! A client's query, read without copying: header, one question, OPT (RFC 1035, 6891, 9619).
+//! A client's query, read without copying: header, one question, OPT (RFC 1035, 6891, 7828, 9619).
 //!
-//! Limitations: options (cookie, padding, client subnet) are walked to see that they fill the OPT
-//! record, and ignored; TSIG and SIG(0) are ignored.
+//! Limitations: options other than edns-tcp-keepalive (cookie, padding, client subnet) are walked
+//! to see that they fill the OPT record, and ignored; TSIG and SIG(0) are ignored.
 
 use super::name::{self, NameBuf};
 use super::{HEADER, Malformed, UDP_MIN, flag, rcode, rtype, u16_at, u32_at};
@@ -11,12 +11,17 @@ const ADDITIONAL_MAX: u16 = 2;
 /// Options walked in one OPT record; there are not so many kinds.
 const OPTIONS_MAX: usize = 64;
 
+/// Option code of edns-tcp-keepalive (RFC 7828 section 3.1).
+pub const KEEPALIVE_OPTION: u16 = 11;
+
 /// The OPT record of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientEdns {
     pub payload: u16,
     pub version: u8,
     pub do_bit: bool,
+    /// To be told since the client asked: how long its connection may be idle, in units of 100 ms.
+    pub keepalive: Option<u16>,
 }
 
 /// What of a query shapes its reply beside the question. Small, so that a miss can keep it.
@@ -77,7 +82,10 @@ pub enum Parsed<'a> {
 
 /// Read a query. Octets after the last counted record are ignored: they have no meaning, and
 /// refusing them would protect nobody.
-pub fn parse(packet: &[u8]) -> Parsed<'_> {
+///
+/// `idle` is what a client is told that asks how long its connection may be idle; `None` over UDP,
+/// where the option must be ignored (RFC 7828 section 3.3.1).
+pub fn parse(packet: &[u8], idle: Option<u16>) -> Parsed<'_> {
     if packet.len() < HEADER {
         return Parsed::Drop;
     }
@@ -99,8 +107,8 @@ pub fn parse(packet: &[u8]) -> Parsed<'_> {
         return Parsed::Reject { client, question: &[], rcode: rcode::FORMERR };
     };
     let counts_ok = word(3) == 0 && word(4) == 0 && word(5) <= ADDITIONAL_MAX;
-    if !counts_ok || read_additional(packet, HEADER + question.len(), word(5), &mut client).is_err()
-    {
+    let at = HEADER + question.len();
+    if !counts_ok || read_additional(packet, at, word(5), idle, &mut client).is_err() {
         return Parsed::Reject { client, question, rcode: rcode::FORMERR };
     }
     // RFC 6891 section 6.1.3: "If a responder does not implement the VERSION level of the
@@ -126,6 +134,7 @@ fn read_additional(
     packet: &[u8],
     mut at: usize,
     count: u16,
+    idle: Option<u16>,
     client: &mut Client,
 ) -> Result<(), Malformed> {
     let mut owner = NameBuf::new();
@@ -148,21 +157,31 @@ fn read_additional(
                 payload: u16_at(packet, at + 2)?,
                 version: (ttl >> 16) as u8,
                 do_bit: ttl & 0x8000 != 0,
+                keepalive: None,
             });
-            walk_options(&packet[rdata..end])?;
+            let keepalive = walk_options(&packet[rdata..end], idle)?;
+            client.edns = client.edns.map(|edns| ClientEdns { keepalive, ..edns });
         }
         at = end;
     }
     Ok(())
 }
 
-fn walk_options(rdata: &[u8]) -> Result<(), Malformed> {
-    let mut at = 0;
+/// `idle` when the client asks for it, with an empty option as RFC 7828 section 3.2.1 wants.
+fn walk_options(rdata: &[u8], idle: Option<u16>) -> Result<Option<u16>, Malformed> {
+    let (mut at, mut keepalive) = (0, None);
     for _ in 0..OPTIONS_MAX {
         if at == rdata.len() {
-            return Ok(());
+            return Ok(keepalive);
         }
-        at += 4 + usize::from(u16_at(rdata, at + 2)?);
+        let octets = usize::from(u16_at(rdata, at + 2)?);
+        if idle.is_some() && u16_at(rdata, at)? == KEEPALIVE_OPTION {
+            if octets > 0 {
+                return Err(Malformed::Opt);
+            }
+            keepalive = idle;
+        }
+        at += 4 + octets;
         if at > rdata.len() {
             return Err(Malformed::Opt);
         }

@@ -76,7 +76,7 @@ pub fn query(qname: &str, qtype: u16, payload: Option<u16>) -> Vec<u8> {
 
 /// The query that a packet must be.
 pub fn parsed(packet: &[u8]) -> Query<'_> {
-    match query::parse(packet) {
+    match query::parse(packet, None) {
         Parsed::Query(query) => query,
         other => panic!("not a good query: {other:?}"),
     }
