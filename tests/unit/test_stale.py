@@ -1,6 +1,7 @@
 """Stale answers in virtual time (RFC 8767): when they are shown, of what, and what books say."""
 
 from dataclasses import dataclass, field
+from random import Random
 
 import pytest
 
@@ -205,3 +206,40 @@ def test_what_has_changed_meanwhile_is_not_shown(net: Internet) -> None:
     net.run(61)
     net.hosts[address(HOME_SERVER)].up = False
     assert net.ask("www.home.xa")[0].shown.rcode == Rcode.NXDOMAIN
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_however_servers_fail_what_is_shown_was_true_and_the_books_are_whole(seed: int) -> None:
+    """Random outages, slowness and loss: one end for each lookup, at most one early answer before
+    it, stale data only of names that were answered once, and each exchange told exactly once."""
+    net = internet(seed, loss=0.1, serve_stale=True)
+    net.records.stale = DAY
+    chance = Random(seed)
+    names = ["www.home.xa", "alias.home.xa", "nothing.home.xa", "www.mixed.xa", "www.glueless.xa"]
+    true = {text: net.ask(text)[0] for text in names[:4]}
+    net.run(10)
+    before, exchanges, stale = len(net.door.sent), 0, 0
+    for _ in range(60):
+        for host in net.hosts.values():
+            host.up, host.latency = chance.random() < 0.5, chance.choice([0.01, 0.3, 1.0, 2.4])
+        text = chance.choice(names)
+        began = net.now
+        told = begin(net, text)
+        net.run(limits.LOOKUP_SECONDS + limits.EXCHANGE_SECONDS + 1)
+        [(_, result, books)] = told.end
+        assert len(told.early) <= 1
+        exchanges += books.exchanges
+        for when, shown, spent in told.early:
+            assert began + limits.STALE_CLIENT_SECONDS <= when <= told.end[0][0]
+            exchanges += spent.exchanges
+            stale += 1
+            assert shown.stale is not None
+        for shown in (*(early[1] for early in told.early), result.shown):
+            if shown.rcode != Rcode.SERVFAIL:
+                true.setdefault(text, shown)
+                assert (shown.rcode, texts(shown)) == (true[text].rcode, texts(true[text]))
+        net.run(chance.choice([5.0, 400.0, 4_000.0]))
+    sent = [a for a in net.door.sent[before:] if a.label.purpose is not Purpose.VERIFICATION]
+    assert exchanges == len(sent)
+    assert stale > 0
+    assert net.scheduler.needless == 0
