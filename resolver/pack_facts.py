@@ -34,6 +34,8 @@ TOWNS: dict[tuple[str, str], str] = {
     ("BR", "Natal"): "NAT",
     ("US", "Ashburn"): "IAD",
     ("US", "Reston"): "IAD",
+    ("LU", "Bettembourg"): "LUX",
+    ("LU", "Kirchberg"): "LUX",
 }
 """(country, town) → IATA code of the airport within 50 km of it, where no published identifier
 names it, or the list of airports has the city under another name."""

@@ -216,3 +216,9 @@ def test_airports_of_territories_have_their_own_code() -> None:
     assert (every["SJU"].country, every["STT"].country, every["LYR"].country) == ("PR", "VI", "SJ")
     assert every["LON"].country == "GB"  # a city of several airports
     assert abs(every["LON"].lat - 51.5) < 0.5
+
+
+def test_minutes_and_seconds_set_down_as_decimals_are_put_right() -> None:
+    brussels, luxembourg = airports()["BRU"], airports()["LUX"]
+    assert (brussels.lat, brussels.lon) == pytest.approx((50.9014, 4.4844), abs=1e-4)
+    assert (luxembourg.lat, luxembourg.lon) == pytest.approx((49.6233, 6.2044), abs=1e-4)
