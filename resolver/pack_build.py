@@ -33,8 +33,18 @@ from resolver.pack import FORMAT
 from resolver.pack_facts import CHECKED, TOWNS, ZONES
 
 POLYGONS = "countries-10m.json"
-IDENTIFIERS = "root-identifiers-2024-09.json"
+IDENTIFIERS = "root-identifiers-*.json"  # the last in the alphabet
 IDN = "idn-cctld.json"
+
+EDITIONS: dict[str, tuple[str, str]] = {
+    "3bc6f1d367a9bcec479841bae0e76092f512838411d0cef124e92eec4db45f79": ("4.1.0", "2018-05-21"),
+    "af37af6021188e8e43f03c9a6926e254cce60b1969ae24fec763ac0f3fd43176": ("2024-09", "2024-09-01"),
+    "833ee4af120bef0f448257bc07b4970ac867dc36be93d1e49da1fb531ded445a": (
+        "2026-08-22",
+        "2026-08-22",
+    ),
+}
+"""SHA-256 of a file → its edition and date. Of another file the pack tells the hash alone."""
 
 
 Blocks = dict[str, tuple[list[str], Sequence[Any]]]
@@ -52,10 +62,14 @@ class Sources:
     described: dict[str, dict[str, str]]
 
 
-def read_sources(folder: Path) -> Sources:
-    """Read the files that packs are built from. Raises ``SourceError``."""
+def read_sources(folder: Path, read_on: date) -> Sources:
+    """Read the files that packs are built from. ``read_on`` is the date of those whose edition is
+    not known. Raises ``SourceError``."""
     polygons, polygon_octets = read_json(folder / POLYGONS, POLYGONS_OCTETS_MAX)
-    rows, row_octets = read_json(folder / IDENTIFIERS, IDENTITIES_OCTETS_MAX)
+    published = sorted(folder.glob(IDENTIFIERS))
+    if not published:
+        raise SourceError(f"{folder}: no {IDENTIFIERS}")
+    rows, row_octets = read_json(published[-1], IDENTITIES_OCTETS_MAX)
     idn, idn_octets = read_json(folder / IDN, IDENTITIES_OCTETS_MAX)
     if not (isinstance(idn, dict) and all(isinstance(code, str) for code in idn.values())):
         raise SourceError(f"{folder / IDN}: expected A-labels with country codes")
@@ -68,42 +82,35 @@ def read_sources(folder: Path) -> Sources:
         checked,
         idn,
         airports(),
-        _described(polygon_octets, row_octets, idn_octets),
+        _described(polygon_octets, row_octets, idn_octets, read_on),
     )
 
 
-def _described(polygons: bytes, rows: bytes, idn: bytes) -> dict[str, dict[str, str]]:
+def _described(
+    polygons: bytes, rows: bytes, idn: bytes, read_on: date
+) -> dict[str, dict[str, str]]:
     version = edition().rpartition(" ")[2]
     made = date(int(version[:4]), int(version[4:6]), int(version[6:8])).isoformat()
 
-    def one(title: str, which: str, when: str, terms: str, octets: bytes = b"") -> dict[str, str]:
-        out = {"title": title, "edition": which, "date": when, "terms": terms}
-        return out | ({"sha256": hashlib.sha256(octets).hexdigest()} if octets else {})
+    def one(title: str, which: str, when: str, terms: str) -> dict[str, str]:
+        return {"title": title, "edition": which, "date": when, "terms": terms}
 
+    def file(title: str, octets: bytes, terms: str) -> dict[str, str]:
+        digest = hashlib.sha256(octets).hexdigest()
+        which, when = EDITIONS.get(digest, ("not known", read_on.isoformat()))
+        return one(title, which, when, terms) | {"sha256": digest}
+
+    root = one("IANA root zone database and root zone", "2026-08-22", "2026-08-22", "public record")
+    alabels = "internationalised ccTLDs from the Public Suffix List, checked against the root zone"
+    instances = "identifiers of instances as published by the root operators"
     return {
         "iso-3166": one("ISO 3166-1 country codes", CHECKED, CHECKED, "facts"),
-        "iana": one(
-            "IANA root zone database and root zone", "2026-08-22", "2026-08-22", "public record"
-        ),
-        "idn-cctld": one(
-            "internationalised ccTLDs from the Public Suffix List, checked against the root zone",
-            "2026-08-22",
-            "2026-08-22",
-            "facts; the list is under MPL 2.0",
-            idn,
-        ),
+        "iana": root,
+        "idn-cctld": file(alabels, idn, "facts; the list is under MPL 2.0"),
         "zones": one("Public Suffix List, names below ccTLDs", CHECKED, CHECKED, "facts"),
-        "root-identifiers": one(
-            "identifiers of instances as published by the root operators",
-            "2024-09",
-            "2024-09-01",
-            "published by the operators",
-            rows,
-        ),
+        "root-identifiers": file(instances, rows, "published by the operators"),
         "airports": one("airportsdata: coordinates of airports", version, made, "MIT"),
-        "natural-earth": one(
-            "Natural Earth, countries 1:10m", "4.1.0", "2018-05-21", "public domain", polygons
-        ),
+        "natural-earth": file("Natural Earth, countries 1:10m", polygons, "public domain"),
         "inland": one("defaults of the project", CHECKED, CHECKED, "Apache-2.0"),
     }
 

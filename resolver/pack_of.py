@@ -49,9 +49,7 @@ def ground_of(config: Config) -> Ground:
     except SourceError as error:
         raise config.with_lines([Finding("border.place.city", str(error))]) from error
     if pack is None:
-        return Ground(
-            frozenset(config.home), None, border.zones, Mode(border.mode), border.patience, place
-        )
+        return plain_ground(config, place)
     home = frozenset(pack.home)
     if findings := _contradictions(config, home):
         raise config.with_lines(findings)
@@ -64,6 +62,12 @@ def ground_of(config: Config) -> Ground:
         border.patience if "patience" in written else pack.rules.patience,
         place,
     )
+
+
+def plain_ground(config: Config, place: Place | None = None) -> Ground:
+    """What the configuration says without a pack."""
+    border, home = config.border, frozenset(config.home)
+    return Ground(home, None, border.zones, Mode(border.mode), border.patience, place)
 
 
 def _contradictions(config: Config, home: frozenset[str]) -> list[Finding]:

@@ -19,7 +19,7 @@ from resolver.config_border import SourceEntry, StatedPrefix
 from resolver.errors import ConfigError, Finding, SourceError
 from resolver.hints import Hints, read_hints
 from resolver.model import Verdict
-from resolver.pack_of import Ground, ground_of
+from resolver.pack_of import Ground, ground_of, plain_ground
 
 TOR_GEOIP = (
     SourceFile(Path("/usr/share/tor/geoip"), "tor-geoip", optional=True),
@@ -41,13 +41,11 @@ def policy_of(config: Config, last: LastGood | None = None) -> tuple[Policy, Hin
         hints = read_hints(config.resolution.root_hints)
     except SourceError as error:
         findings.append(Finding("resolution.root_hints", str(error)))
-    ground = None
+    ground = plain_ground(config)  # to go on with, so that what else is wrong is told too
     try:
         ground = ground_of(config)
     except ConfigError as error:
         findings += error.findings
-    if ground is None:
-        raise config.with_lines(findings)
     try:
         inputs = policy_inputs(config, hints, ground)
         policy = load_policy(inputs, config.source, _begun(config, last))

@@ -37,7 +37,7 @@ def build_pack(
 ) -> None:
     """Build a pack from its sources. The same sources and options give the same octets.
 
-    In the folder: countries-10m.json (Natural Earth as TopoJSON), root-identifiers-2024-09.json and
+    In the folder: countries-10m.json (Natural Earth as TopoJSON), root-identifiers-*.json and
     idn-cctld.json. Airports come from the package airportsdata.
     """
     chosen = [code for text in home for code in sorted(codes(text))]
@@ -46,7 +46,7 @@ def build_pack(
     day = _day(made)
     number = version or int(f"{day:%Y%m%d}01")
     name = name or chosen[0]
-    text = build(chosen, name, title or name, day, number, read_sources(sources))
+    text = build(chosen, name, title or name, day, number, read_sources(sources, day))
     pack = read_pack(text.encode(), str(out))
     _write(out, text.encode())
     typer.echo(f"{out}: {pack.name} version {pack.version}, sha256 {pack.sha256}")
@@ -63,7 +63,7 @@ def _day(made: str) -> date:
 
 def identities(sources: Folder, out: Out) -> None:
     """Build the exact table of identities of root server instances."""
-    _write(out, identity_table(read_sources(sources)).encode())
+    _write(out, identity_table(read_sources(sources, _day(""))).encode())
     typer.echo(f"{out}: written")
 
 

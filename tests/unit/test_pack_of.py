@@ -160,6 +160,15 @@ def test_a_broken_key_is_found(text: str, path: str, line: int, words: str) -> N
     assert [(it.line, words in it.message) for it in found] == [(line, True)]
 
 
+def test_a_bad_pack_is_told_with_what_else_is_wrong() -> None:
+    text = "pack: XX\nborder:\n  databases: [none.mmdb]\nresolution: {root_hints: none}"
+    assert {found.path for found in findings(text)} == {
+        "pack",
+        "border.databases[0]",
+        "resolution.root_hints",
+    }
+
+
 def test_neither_home_nor_pack() -> None:
     (found,) = findings("log: {}")
     assert (found.path, found.line) == ("home", 1)

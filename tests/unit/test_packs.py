@@ -1,15 +1,19 @@
 """Country packs: their form, and that what is shipped is what the build makes of its sources."""
 
+import json
 import os
 import random
+import shlex
 from datetime import date
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from policy.cctld import country_zones
 from policy.iso3166 import COUNTRIES
+from resolver.cli.pack_commands import app
 from resolver.config_units import zone_text
 from resolver.errors import ConfigError, SourceError
 from resolver.pack import Pack, read_pack
@@ -18,6 +22,8 @@ from resolver.pack_store import shipped, shipped_names
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("INLAND_SHARED", PROJECT.parent / "shared"))
+
+TODAY = date(2026, 11, 22)
 
 MINIMAL = """\
 format: 1
@@ -191,7 +197,7 @@ def sources() -> Sources:
     folder = SHARED / "data"
     if not (folder / "countries-10m.json").exists():
         pytest.skip(f"{folder} is not there (set INLAND_SHARED)")
-    return read_sources(folder)
+    return read_sources(folder, TODAY)
 
 
 def same_airports(edition: str) -> None:
@@ -230,11 +236,50 @@ def test_top_level_domains_of_packs_are_in_the_root_zone() -> None:
 
 def test_sources_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"countries-10m\.json: No such file"):
-        read_sources(tmp_path)
+        read_sources(tmp_path, TODAY)
+    (tmp_path / "countries-10m.json").write_text("[]")
+    with pytest.raises(SourceError, match=r"no root-identifiers-\*\.json"):
+        read_sources(tmp_path, TODAY)
     for name in ("countries-10m.json", "root-identifiers-2024-09.json", "idn-cctld.json"):
         (tmp_path / name).write_text("[]")
     with pytest.raises(SourceError, match=r"idn-cctld\.json: expected A-labels"):
-        read_sources(tmp_path)
+        read_sources(tmp_path, TODAY)
     (tmp_path / "idn-cctld.json").write_text("{}")
     with pytest.raises(SourceError, match="no object of type Topology"):
-        read_sources(tmp_path)
+        read_sources(tmp_path, TODAY)
+
+
+def test_a_file_of_an_unknown_edition_is_told_by_its_hash(tmp_path: Path) -> None:
+    box = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
+    shapes = [{"type": "Polygon", "id": "356", "arcs": [[0]]}]
+    world = {"type": "Topology", "arcs": [box], "objects": {"countries": {"geometries": shapes}}}
+    (tmp_path / "countries-10m.json").write_text(json.dumps(world))
+    (tmp_path / "root-identifiers-2030-01.json").write_text('[["k", "x", "IN", "Delhi"]]')
+    (tmp_path / "idn-cctld.json").write_text("{}")
+    text = build(["IN"], "IN", "India", TODAY, 1, read_sources(tmp_path, TODAY))
+    pack = read_pack(text.encode(), "IN")
+    source = pack.sources["root-identifiers"]
+    assert (source.edition, source.date) == ("not known", TODAY)
+    assert source.sha256 is not None
+    assert pack.cities.values == ()
+
+
+def test_the_command_in_a_packs_header_builds_it(tmp_path: Path, sources: Sources) -> None:
+    found = shipped("BENELUX")
+    assert found is not None
+    same_airports(found.pack.sources["airports"].edition)
+    head = [line[1:].strip() for line in found.octets.decode().splitlines() if line[:1] == "#"]
+    command = " ".join(head).partition("Built by: inland pack ")[2].partition("FOLDER")[0]
+    out = tmp_path / "BENELUX.yaml"
+    words = [*shlex.split(command), str(SHARED / "data"), "--out", str(out)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert out.read_bytes() == found.octets
+    assert found.pack.sha256 in result.output
+
+
+def test_a_region_needs_a_name(tmp_path: Path) -> None:
+    words = ["build", "BE", "NL", "--sources", str(tmp_path), "--out", str(tmp_path / "x")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert "a region needs --name" in result.output
