@@ -111,16 +111,9 @@ class RecordCache:
         self, rrset: RRsetTuple, rank: int, security: int, origin: bytes, now: float
     ) -> bool: ...
     def put_negative(
-        self,
-        name: bytes,
-        rtype: int,
-        kind: int,
-        ttl: int,
-        proofs: Sequence[RRsetTuple],
-        security: int,
-        origin: bytes,
-        now: float,
-    ) -> None: ...
+        self, name: bytes, rtype: int, kind: int, ttl: int, proofs: Sequence[RRsetTuple],
+        security: int, origin: bytes, now: float,
+    ) -> None: ...  # fmt: skip
     def flush(self, name: bytes, subtree: bool) -> int: ...
     def entries(self) -> int: ...
     def bytes(self) -> int: ...
@@ -130,17 +123,10 @@ class Answer:
     """A composed reply without what is the client's: ID, RD, CD, letter case, OPT, truncation."""
 
     def __new__(
-        cls,
-        name: bytes,
-        rtype: int,
-        rclass: int,
-        rcode: int,
-        answer: Sequence[RRsetTuple],
-        authority: Sequence[RRsetTuple],
-        additional: Sequence[RRsetTuple],
-        ede: Sequence[tuple[int, str]],
-        now: float,
-    ) -> Answer:
+        cls, name: bytes, rtype: int, rclass: int, rcode: int, answer: Sequence[RRsetTuple],
+        authority: Sequence[RRsetTuple], additional: Sequence[RRsetTuple],
+        ede: Sequence[tuple[int, str]], now: float,
+    ) -> Answer:  # fmt: skip
         """TTLs of the records count from ``now``. Signatures are written as RRSIG records after
         the records they cover; leave them out for a client without DO. Records that do not fit
         in 65,535 octets are left out and TC is set."""
@@ -367,6 +353,15 @@ class Door:
     def take(self, most: int) -> list[OutcomeTuple]:
         """Outcomes since the last call, oldest first; each ticket exactly once."""
 
+    def submit_raw(self, asks: Sequence[tuple[int, bytes, bytes, int, float, bool]]) -> None:
+        """Send whole queries: (ticket, address, query, counter slot, timeout, tcp) each. Over TCP
+        each has its own connection, any number of replies, and ``timeout`` is for silence."""
+
+    def take_raw(self, most: int) -> list[tuple[int, int, bytes | None, bool, float]]:
+        """(ticket, failure as in an outcome, octets, more, rtt); over TCP a failure is last."""
+
+    def proceed(self, ticket: int) -> None: ...
+    def abandon(self, ticket: int) -> None: ...
     def in_flight(self) -> int: ...
     def close(self) -> None:
         """Close all sockets, join the threads. Idempotent."""

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, final
 
 import trio
@@ -29,8 +30,10 @@ from resolver.assemble import (
     make_clock,
     make_core,
     make_door,
+    make_keeper,
     make_plans,
     make_records,
+    make_transfer_door,
     restart_keys,
     worker_count,
 )
@@ -44,7 +47,9 @@ from resolver.errors import ConfigError, ControlError, InlandError, StateError
 from resolver.evidence import accept, facts_of, tell
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
-from resolver.names import ROOT, from_text
+from resolver.metrics_mirrors import mirror_metrics
+from resolver.model import Books, Purpose, Question, Result
+from resolver.names import ROOT, from_text, to_text
 from resolver.pack_of import settle_pack
 from resolver.plan import Planner
 from resolver.records import NullSink, RecordQueue
@@ -84,6 +89,9 @@ class App:
         self._door = make_door(config, self._clock, self._counters, workers)
         closing.callback(self._door.close)
         self._core = make_core(loaded, self._records)
+        transfers = make_transfer_door(config, self._clock, self._counters)
+        closing.callback(transfers.close)
+        self._keeper = make_keeper(loaded, self._core, self._clock, transfers, self._internal)
         scheduler = Scheduler(self._core)
         self._driver = Driver(scheduler, self._door, self._clock)
         closing.callback(self._driver.close)
@@ -109,7 +117,8 @@ class App:
         self._driver.attach(self._service)
         self._metrics: MetricsServer | None = None
         if config.metrics.listen is not None:
-            exporter = Exporter(self._counters, self._tally, self._facts, __version__)
+            mirrors = partial(mirror_metrics, self._keeper, self._keeper.fetch)
+            exporter = Exporter(self._counters, self._tally, self._facts, __version__, mirrors)
             self._metrics = MetricsServer(exporter, config.metrics.listen)
             closing.callback(self._metrics.close)
         self._control: ControlServer | None = None
@@ -122,6 +131,9 @@ class App:
         return Carried(
             self._plans, self._core, self._clock, self._answers, self._queue, self._tally
         )
+
+    def _internal(self, question: Question, purpose: Purpose, result: Result, books: Books) -> None:
+        self._service.internal(question, purpose, result, books)
 
     def _listen(self, config: Config, workers: int) -> Listener:
         try:
@@ -151,6 +163,7 @@ class App:
                 if self._control is not None:
                     nursery.start_soon(self._control.run)
                 nursery.start_soon(self._driver.run)
+                nursery.start_soon(self._keeper.run)
                 self._announce()
                 # Of this thread alone: those of native have been started.
                 nice = os.getpriority(os.PRIO_PROCESS, 0) + limits.INTERPRETER_NICE
@@ -238,6 +251,7 @@ class App:
             self._plans.set_policy(loaded.policy)
         self._service.set_policy(loaded.policy)
         self._listener.set_access(allow)
+        self._keeper.configure(loaded.mirrors)
         self._loaded = loaded
         _log.setLevel(loaded.config.log.level.upper())
         changed = old.policy.generation != loaded.policy.generation
@@ -275,7 +289,12 @@ class App:
         return f"http://{_address_text(self._metrics.address)}/metrics" if self._metrics else None
 
     def _commands(self) -> dict[str, Command]:
-        return {"status": self._status, "flush": self._flush, "reload": self._reload}
+        return {
+            "status": self._status,
+            "flush": self._flush,
+            "reload": self._reload,
+            "mirror": self._mirror,
+        }
 
     async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         facts = self._facts()
@@ -302,6 +321,7 @@ class App:
             "cache_entries": dict(facts.cache_entries),
             "cache_bytes": dict(facts.cache_bytes),
             "records_lost": facts.records_lost,
+            "mirrors": self._keeper.status(),
             "faults": self._tally.faults,
         }
 
@@ -323,6 +343,15 @@ class App:
             self._core.servers.forget()
         _log.info("flushed %s: %s", "everything" if everything else text, dropped)
         return {"dropped": dropped}
+
+    async def _mirror(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        text = request.get("zone")
+        if not isinstance(text, str):
+            raise ControlError("mirror: give a zone")
+        zone = from_text(text)
+        if zone not in self._keeper.mirrors:
+            raise ControlError(f"{to_text(zone)} is not mirrored")
+        return await self._keeper.refresh(zone, request.get("force") is True)
 
     async def _reload(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:

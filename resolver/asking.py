@@ -192,7 +192,7 @@ class _Asking:
         meaning: Meaning = Broken("truncated")  # a stream has room for everything
         if not message.truncated:
             meaning = classify(message, self.cut.zone, self.question, settings.ttl_negative_max)
-        tried.outcome, tried.rtt = _told(meaning), outcome.rtt
+        tried.outcome, tried.rtt = in_a_word(meaning), outcome.rtt
         if isinstance(meaning, Lame | Broken):
             candidate.failed = True
             if isinstance(meaning, Lame) and self.whole:
@@ -301,7 +301,7 @@ class _Asking:
 _NO_EDNS = (Rcode.FORMERR, Rcode.NOTIMP, Rcode.BADVERS)
 
 
-def _told(meaning: Meaning) -> str:
+def in_a_word(meaning: Meaning) -> str:
     """The meaning in one word, for the trail."""
     match meaning:
         case Lame(kind) | Broken(kind):

@@ -20,7 +20,13 @@ from resolver.core import Core, CoreSettings, reraise
 from resolver.counters import Clock, Counters
 from resolver.egress import with_ways
 from resolver.errors import ConfigError, Finding
-from resolver.exchange import NativeDoor
+from resolver.exchange import NativeDoor, TransferDoor
+from resolver.fetch import Fetch
+from resolver.mirrors.keep import Keeper, Told
+from resolver.mirrors.round import Tools
+from resolver.mirrors.wanted import Wanted
+from resolver.mirrors.wire import Wire
+from resolver.mirrors_of import mirror_directory, mirrors_of
 from resolver.policy_of import policy_of
 from resolver.tally import SECONDS_BOUNDS
 
@@ -33,6 +39,7 @@ class Loaded:
     config: Config
     policy: Policy
     settings: CoreSettings
+    mirrors: tuple[Wanted, ...] = ()
 
 
 class Load(Protocol):
@@ -102,7 +109,7 @@ def _loaded(config: Config, last: LastGood | None) -> Loaded:
         ttl_negative_max=int(config.cache.ttl_negative_max),
         serve_stale=config.cache.serve_stale is not None,
     )
-    return Loaded(config, policy, settings)
+    return Loaded(config, policy, settings, mirrors_of(config))
 
 
 def make_clock() -> Clock:
@@ -128,6 +135,27 @@ def make_door(config: Config, clock: Clock, counters: Counters, workers: int) ->
         linger=limits.UPSTREAM_LINGER_SECONDS,
         tcp_idle=limits.UPSTREAM_TCP_IDLE_SECONDS,
         outcomes_max=limits.TURN_OUTCOMES,
+    )
+
+
+def make_keeper(
+    loaded: Loaded, core: Core, clock: Clock, door: TransferDoor, told: Told | None = None
+) -> Keeper:
+    """The keeper of the mirrors, with what is on disk. Blocks."""
+    tools = Tools(core, Wire(door), Fetch(), clock.wall)
+    keeper = Keeper(tools, clock, mirror_directory(loaded.config), told)
+    keeper.load(loaded.mirrors)
+    return keeper
+
+
+def make_transfer_door(config: Config, clock: Clock, counters: Counters) -> TransferDoor:
+    """The way out for zone transfers."""
+    return TransferDoor(
+        clock,
+        counters,
+        port=config.resolution.upstream_port,
+        in_flight_max=limits.MIRROR_QUERIES_MAX,
+        linger=limits.UPSTREAM_LINGER_SECONDS,
     )
 
 
@@ -169,8 +197,9 @@ def worker_count(config: Config) -> int:
 
 
 def areas(workers: int) -> int:
-    """Who counts apart: the workers of listener and door, and the thread that replies to misses."""
-    return 2 * workers + 1
+    """Who counts apart: the workers of listener and door, the thread that replies to misses, and
+    the door for transfers."""
+    return 2 * workers + 2
 
 
 def counters_file(config: Config) -> Path | None:

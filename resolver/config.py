@@ -19,6 +19,7 @@ from resolver.config_base import Section, key
 from resolver.config_border import BorderSection
 from resolver.config_checks import cross_check, describe
 from resolver.config_lines import Tree, path_text, read_tree
+from resolver.config_mirrors import MirrorsSection
 from resolver.config_packs import PacksSection, check_home
 from resolver.config_units import (
     GIB,
@@ -203,6 +204,7 @@ class Config(Section):
     dnssec: DnssecSection = _part(DnssecSection)
     border: BorderSection = _part(BorderSection)
     packs: PacksSection = _part(PacksSection)
+    mirrors: MirrorsSection = _part(MirrorsSection)
     cache: CacheSection = _part(CacheSection)
     local: LocalSection = _part(LocalSection)
     limits: LimitsSection = _part(LimitsSection)
@@ -313,4 +315,8 @@ def warnings(config: Config) -> list[str]:
         out.append("border: nothing tells which addresses are domestic; none will be")
     if config.state.directory is None:
         out.append("state.directory: not set, so counters do not survive a crash")
+    mirrors = config.mirrors
+    kept = mirrors.directory or config.state.directory
+    if (mirrors.root or mirrors.zones) and kept is None:
+        out.append("mirrors.directory: not set, so mirrors start empty after a restart")
     return out

@@ -15,7 +15,14 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from resolver.config_lines import Path, path_text
-from resolver.config_units import read_country, read_endpoint, read_prefix, read_zone, shown
+from resolver.config_mirrors import read_any_zone
+from resolver.config_units import (
+    read_country,
+    read_endpoint,
+    read_prefix,
+    read_zone,
+    shown,
+)
 
 Found = tuple[Path, str]
 
@@ -99,6 +106,7 @@ def cross_check(value: Mapping[str, object]) -> Iterator[Found]:
     yield from _border(value)
     yield from _listeners(value)
     yield from _sources(value)
+    yield from _mirrors(value)
     if _at(value, ("resolution", "ipv4")) is False and _at(value, ("resolution", "ipv6")) is False:
         yield ("resolution", "ipv6"), "ipv4 and ipv6 are both false: no server could be asked"
 
@@ -155,6 +163,31 @@ def _files(value: Mapping[str, object], kind: str) -> Iterator[Found]:
             yield at, f"the name {shown(name)} is that of {other}; give another"
         paths.setdefault(path, at)
         names.setdefault(name, at)
+
+
+def _mirrors(value: Mapping[str, object]) -> Iterator[Found]:
+    zones: dict[object, Path] = {}
+    keys: dict[object, Path] = {}
+    for at, raw in _raw_entries(value, ("mirrors", "keys")):
+        name = _read(read_any_zone, raw.get("name")) if isinstance(raw, dict) else None
+        if name is not None and name in keys:
+            yield (*at, "name"), f"the same as that of {path_text(keys[name])}"
+        keys.setdefault(name, at)
+    for at, raw in _raw_entries(value, ("mirrors", "zones")):
+        if not isinstance(raw, dict):
+            continue
+        zone = _read(read_any_zone, raw.get("zone"))
+        if zone is not None and zone in zones:
+            yield (*at, "zone"), f"the same as that of {path_text(zones[zone])}"
+        zones.setdefault(zone, at)
+        primaries = raw.get("primaries")
+        if zone is not None and not (primaries or raw.get("url") or raw.get("file")):
+            yield at, "has no source: give primaries, url or file"
+        for index, primary in enumerate(primaries if isinstance(primaries, list) else []):
+            name = primary.get("key") if isinstance(primary, dict) else None
+            known = _read(read_any_zone, name) if name is not None else None
+            if known is not None and known not in keys:
+                yield (*at, "primaries", index, "key"), "no such key in mirrors.keys"
 
 
 def _repeated(

@@ -76,13 +76,13 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _text(value: object, expected: str) -> str:
+def text_of(value: object, expected: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"expected {expected}, got {shown(value)}")
     return value
 
 
-def _string(pattern: str | None = None, **more: object) -> dict[str, Any]:
+def string(pattern: str | None = None, **more: object) -> dict[str, Any]:
     out: dict[str, Any] = {"type": "string", **more}
     if pattern:
         out["pattern"] = f"^{pattern}$"
@@ -109,14 +109,14 @@ def duration(least: str, most: str, *, off: bool = False) -> Unit:
         if off and value in (None, 0) and value is not False:
             return None
         expected = 'a duration with its unit, such as "2s", "500ms" or "1h"'
-        found = seconds(_text(value, expected))
+        found = seconds(text_of(value, expected))
         if found is None:
             raise ValueError(f"expected {expected}, got {shown(value)}")
         if not low <= found <= high:
             raise ValueError(f"{value} is out of range: from {least} to {most}")
         return found
 
-    written = _string(_DURATION)
+    written = string(_DURATION)
     return Unit(read, {"anyOf": [written, {"enum": [0, None]}]} if off else written)
 
 
@@ -129,7 +129,7 @@ def size(least: int, most: int) -> Unit:
 
     def read(value: object) -> int:
         expected = 'a size with its unit, such as "256MiB" or "1GiB"'
-        found = re.fullmatch(_SIZE, _text(value, expected), re.ASCII)
+        found = re.fullmatch(_SIZE, text_of(value, expected), re.ASCII)
         if not found:
             raise ValueError(f"expected {expected}, got {shown(value)}")
         octets = int(found[1]) * _OCTETS[found[2]]
@@ -138,7 +138,7 @@ def size(least: int, most: int) -> Unit:
             raise ValueError(f"{value} is out of range: from {low} to {high}")
         return octets
 
-    return Unit(read, _string(_SIZE))
+    return Unit(read, string(_SIZE))
 
 
 _DISTANCE = r"([0-9]{1,5}(?:\.[0-9]{1,3})?)km"
@@ -149,14 +149,14 @@ def distance(least: int, most: int) -> Unit:
 
     def read(value: object) -> float:
         expected = 'a distance in kilometres, such as "25km"'
-        found = re.fullmatch(_DISTANCE, _text(value, expected), re.ASCII)
+        found = re.fullmatch(_DISTANCE, text_of(value, expected), re.ASCII)
         if not found:
             raise ValueError(f"expected {expected}, got {shown(value)}")
         if not least <= float(found[1]) <= most:
             raise ValueError(f"{value} is out of range: from {least}km to {most}km")
         return float(found[1])
 
-    return Unit(read, _string(_DISTANCE))
+    return Unit(read, string(_DISTANCE))
 
 
 def integer(least: int, most: int, *, auto: bool = False) -> Unit:
@@ -196,7 +196,7 @@ def _switch(value: object) -> bool:
 def read_endpoint(value: object) -> Endpoint:
     expected = 'an address with a port, such as "127.0.0.1:5300" or "[::1]:5300" (in quotes)'
     found = re.fullmatch(
-        r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", _text(value, expected)
+        r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", text_of(value, expected)
     )
     if not found:
         raise ValueError(f"expected {expected}, got {shown(value)}")
@@ -213,7 +213,7 @@ def read_endpoint(value: object) -> Endpoint:
 
 def read_prefix(value: object) -> Network:
     expected = 'a prefix, such as "11.0.0.0/8" or "2001:db8::/32"'
-    text = _text(value, expected)
+    text = text_of(value, expected)
     if not re.fullmatch(r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?", text):
         raise ValueError(f"expected {expected}, got {shown(value)}")
     try:
@@ -238,7 +238,7 @@ def read_coordinates(value: object) -> tuple[float, float]:
 
 def read_date(value: object) -> date:
     expected = 'a date, such as "2026-11-22" (in quotes)'
-    text = _text(value, expected)
+    text = text_of(value, expected)
     try:
         found = date.fromisoformat(text)
     except ValueError:
@@ -250,7 +250,7 @@ def read_date(value: object) -> date:
 
 def read_line(value: object) -> str:
     """A printable text on one line, of 200 characters at most."""
-    text = _text(value, "a text")
+    text = text_of(value, "a text")
     if not text.strip() or len(text) > LINE_CHARACTERS_MAX or not text.isprintable():
         raise ValueError(f"expected a text on one line, got {shown(value)}")
     return text
@@ -258,7 +258,7 @@ def read_line(value: object) -> str:
 
 def read_country(value: object) -> str:
     expected = 'an ISO 3166-1 alpha-2 code in capitals, such as "IN"'
-    text = _text(value, expected)
+    text = text_of(value, expected)
     if text.upper() != text and (text.upper() in COUNTRIES):
         raise ValueError(f"write the country code in capitals: {text.upper()}")
     if text == "UK":
@@ -271,7 +271,7 @@ def read_country(value: object) -> str:
 def read_zone(value: object) -> Name:
     expected = 'a zone name, such as "gov.in"'
     try:
-        name = from_text(_text(value, expected))
+        name = from_text(text_of(value, expected))
     except BadName as error:
         raise ValueError(f"expected {expected}: {error}") from None
     if name == ROOT:
@@ -280,14 +280,14 @@ def read_zone(value: object) -> Name:
 
 
 def _interface(value: object) -> str:
-    text = _text(value, "the name of a network interface")
+    text = text_of(value, "the name of a network interface")
     if not re.fullmatch(r"[^\s/:]+", text) or len(text) > INTERFACE_CHARACTERS_MAX:
         raise ValueError(f"not the name of a network interface: {shown(value)}")
     return text
 
 
 def _word(value: object) -> str:
-    text = _text(value, "a short name")
+    text = text_of(value, "a short name")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", text):
         raise ValueError(f"expected letters, digits, '.', '_' and '-', got {shown(value)}")
     return text
@@ -295,7 +295,7 @@ def _word(value: object) -> str:
 
 def read_path(value: object, info: ValidationInfo) -> Path:
     """A path, taken from the directory of the configuration file when relative."""
-    text = _text(value, "a path")
+    text = text_of(value, "a path")
     if not text or "\0" in text or len(text) > PATH_CHARACTERS_MAX:
         raise ValueError(f"not a path: {shown(value)}")
     try:
@@ -330,10 +330,10 @@ class PathUnit:
 
 
 Switch = Annotated[bool, Unit(_switch, {"type": "boolean"})]
-Listen = Annotated[Endpoint, Unit(read_endpoint, _string())]
-Prefix = Annotated[Network, Unit(read_prefix, _string())]
-Country = Annotated[str, Unit(read_country, _string("[A-Z]{2}"))]
-Zone = Annotated[Name, Unit(read_zone, _string())]
+Listen = Annotated[Endpoint, Unit(read_endpoint, string())]
+Prefix = Annotated[Network, Unit(read_prefix, string())]
+Country = Annotated[str, Unit(read_country, string("[A-Z]{2}"))]
+Zone = Annotated[Name, Unit(read_zone, string())]
 Coordinates = Annotated[
     tuple[float, float],
     Unit(
@@ -341,10 +341,10 @@ Coordinates = Annotated[
         {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
     ),
 ]
-Date = Annotated[date, Unit(read_date, _string("[0-9]{4}-[0-9]{2}-[0-9]{2}"))]
-Line = Annotated[str, Unit(read_line, _string())]
-Interface = Annotated[str, Unit(_interface, _string())]
-Word = Annotated[str, Unit(_word, _string("[A-Za-z0-9][A-Za-z0-9._-]{0,31}"))]
+Date = Annotated[date, Unit(read_date, string("[0-9]{4}-[0-9]{2}-[0-9]{2}"))]
+Line = Annotated[str, Unit(read_line, string())]
+Interface = Annotated[str, Unit(_interface, string())]
+Word = Annotated[str, Unit(_word, string("[A-Za-z0-9][A-Za-z0-9._-]{0,31}"))]
 FilePath = Annotated[Path, PathUnit()]
 OptionalPath = Annotated[Path | None, PathUnit(optional=True)]
 BuiltinOrPath = Annotated[Path | None, PathUnit(word="builtin")]

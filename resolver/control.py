@@ -2,8 +2,8 @@
 
 A Unix socket with mode 0600; one JSON object a line in, one a line out. A request is
 ``{"command": "flush", "name": "example.in.", "subtree": true}``, a reply ``{"ok": true, …}`` or
-``{"ok": false, "error": "…"}``. Commands: ``status``, ``flush``, ``reload``. Lines, connections
-and silence are bounded.
+``{"ok": false, "error": "…"}``. Commands: ``status``, ``flush``, ``reload``, ``mirror``. Lines,
+connections and silence are bounded.
 """
 
 import errno

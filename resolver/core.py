@@ -9,6 +9,7 @@ from typing import Protocol
 
 from resolver import limits
 from resolver.delegation import Delegations
+from resolver.mirrors.shelf import Shelf
 from resolver.model import (
     Address,
     Label,
@@ -85,6 +86,7 @@ class Core:
     chance: Chance
     servers: Servers = field(default_factory=Servers)
     cuts: Delegations = field(default_factory=Delegations)
+    mirrors: Shelf = field(default_factory=Shelf)
     planner: Planner = field(default_factory=lambda: Planner(NoPlans()))
     root_tried: float = float("-inf")
     """When priming was last begun."""

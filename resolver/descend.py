@@ -7,12 +7,16 @@ RFC 4035 section 3.1.4.1 (DS is asked of the parent).
 from collections.abc import Generator
 
 from resolver import limits
-from resolver.asking import Reply, Unanswered, ask_zone
+from resolver.asking import Reply, Unanswered, ask_zone, in_a_word
+from resolver.contest import Candidate
 from resolver.delegation import Delegation, from_referral, glue_for, targets
 from resolver.minimise import Minimiser
+from resolver.mirrors import answer
+from resolver.mirrors.copy import ZoneCopy
 from resolver.model import Address, CachedKind, Purpose, Question, Rank, RRset, Security, Type
-from resolver.names import ROOT, Name, parent
-from resolver.response import Alias, Negative, Positive, Referral, TooLong
+from resolver.names import ROOT, Name, is_subdomain, parent
+from resolver.response import Alias, Negative, Positive, Referral, TooLong, classify
+from resolver.scrub import scrub
 from resolver.task import Task
 from resolver.wishes import LookUpAll, News, Wish
 
@@ -24,10 +28,22 @@ Descent = Generator[Wish, News, Piece | Unanswered]
 
 def descend(task: Task, question: Question) -> Descent:
     """Ask the network for one name and type; what is learnt on the way is stored."""
-    minimiser = Minimiser(question, task.core.settings.qname_minimisation)
+    core = task.core
+    minimiser = Minimiser(question, core.settings.qname_minimisation)
     at_parent = question.rtype == Type.DS and question.name != ROOT
     cut = yield from _closest(task, parent(question.name) if at_parent else question.name)
     for _ in range(limits.REFERRALS_MAX):
+        mirror = core.mirrors.get(cut.zone)
+        if mirror is not None:
+            local = _from_mirror(task, mirror, question)
+            _learn(task, cut, question, local)
+            if not isinstance(local.meaning, Referral):
+                assert isinstance(local.meaning, Positive | Alias | Negative | TooLong)
+                return local.meaning
+            cut = core.cuts.get(local.meaning.ns.name, task.now) or from_referral(
+                local.meaning.ns, local.message, cut.zone, task.now
+            )
+            continue
         asked = minimiser.question(cut.zone)
         whole = minimiser.is_whole(asked)
         if not whole and _known(task, asked):
@@ -55,6 +71,16 @@ def descend(task: Task, question: Question) -> Descent:
     return Unanswered(spoke=True)
 
 
+def _from_mirror(task: Task, mirror: ZoneCopy, question: Question) -> Reply:
+    """What the local copy of a zone says, as if one of its servers had said it (RFC 8806). The
+    whole question is shown: nobody else sees it."""
+    settings = task.core.settings
+    message = scrub(answer.reply(mirror, question), mirror.apex, settings.ttl_max)
+    meaning = classify(message, mirror.apex, question, settings.ttl_negative_max)
+    task.mirror_used(mirror.apex, mirror.serial, question, in_a_word(meaning))
+    return Reply(meaning, message, Candidate(Address(b""), mirror.apex, 0))
+
+
 def _known(task: Task, asked: Question) -> bool:
     """Whether the records say that this name is there and is no cut (or asking is needless)."""
     cached = task.core.records.get(asked.name, asked.rtype, task.now)
@@ -64,7 +90,11 @@ def _known(task: Task, asked: Question) -> bool:
 def _closest(task: Task, name: Name) -> Generator[Wish, News, Delegation]:
     """The cut to start at: the nearest one known, or the root's."""
     core = task.core
-    cut = core.cuts.closest(name, task.now) or core.cuts.get(ROOT, task.now)
+    cut = core.cuts.closest(name, task.now)
+    mirror = core.mirrors.closest(name)
+    if mirror is not None and (cut is None or is_subdomain(mirror.apex, cut.zone)):
+        return Delegation(mirror.apex, (), {}, float("inf"))
+    cut = cut or core.cuts.get(ROOT, task.now)
     if cut is not None:
         return cut
     may_prime = (

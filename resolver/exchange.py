@@ -1,16 +1,17 @@
 """The door, in native: the only way out for DNS, with every exchange counted under its label.
 
-Implements :class:`resolver.model.Door` over UDP and TCP sockets. Ports, IDs, letter case,
+Implements :class:`resolver.resolve.Out` over UDP and TCP sockets. Ports, IDs, letter case,
 time-outs and the matching of replies (RFC 5452) live in native; this file turns wishes into its
 tuples and its outcomes into values.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import final
 
 from resolver import _native
 from resolver.counters import Clock, Counters
-from resolver.model import Ask, Failure, Outcome, Transport
+from resolver.model import Address, Ask, Failure, Label, Outcome, Transport
 from resolver.wire import message_from_tuple
 
 FAILURES: tuple[Failure | None, ...] = (
@@ -96,3 +97,67 @@ class NativeDoor:
     def close(self) -> None:
         """Close all sockets and join the threads. Idempotent."""
         self._native.close()
+
+
+@dataclass(frozen=True, slots=True)
+class RawOutcome:
+    """What came of a raw ask: octets or a failure. ``more``: the exchange goes on."""
+
+    octets: bytes | None
+    failure: Failure | None
+    more: bool
+    rtt: float
+
+
+@final
+class TransferDoor:
+    """The part of the door for zone transfers: queries that Python has made whole (and may have
+    signed), replies as octets. Over a stream each has a connection of its own; its messages come
+    one by one, at most a bounded number ahead of :meth:`proceed`, until :meth:`abandon`."""
+
+    def __init__(
+        self, clock: Clock, counters: Counters, *, port: int, in_flight_max: int, linger: float
+    ) -> None:
+        self._counters = counters
+        self._native = _native.Door(clock, counters.native, port, 1, in_flight_max, linger, 0.0)
+
+    def fileno(self) -> int:
+        """Readable when outcomes wait."""
+        return self._native.fileno()
+
+    def submit(
+        self,
+        ticket: int,
+        address: Address,
+        query: bytes,
+        label: Label,
+        timeout: float,
+        transport: Transport,
+    ) -> None:
+        """Send a query. ``timeout``: seconds, over a stream between two messages."""
+        slot = self._counters.slot(label, transport)
+        stream = transport is Transport.TCP
+        self._native.submit_raw([(ticket, address, query, slot, timeout, stream)])
+
+    def take(self) -> list[tuple[int, RawOutcome]]:
+        """Outcomes that have arrived since the last call; each ticket ends exactly once."""
+        return [
+            (ticket, RawOutcome(octets, FAILURES[failure], more, rtt))
+            for ticket, failure, octets, more, rtt in self._native.take_raw(_RAW_MAX)
+        ]
+
+    def proceed(self, ticket: int) -> None:
+        """A message of this transfer has been taken in."""
+        self._native.proceed(ticket)
+
+    def abandon(self, ticket: int) -> None:
+        """Close the connection of a transfer; its ticket ends as closed."""
+        self._native.abandon(ticket)
+
+    def close(self) -> None:
+        """Close all sockets and join the thread. Idempotent."""
+        self._native.close()
+
+
+_RAW_MAX = 256
+"""Outcomes of one :meth:`TransferDoor.take`: messages have up to 64 KiB."""

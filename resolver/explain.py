@@ -16,7 +16,9 @@ from resolver.assemble import (
     make_clock,
     make_core,
     make_door,
+    make_keeper,
     make_records,
+    make_transfer_door,
 )
 from resolver.counters import Counters
 from resolver.model import Books, Question, Result
@@ -44,6 +46,9 @@ def explain(loaded: Loaded, question: Question) -> Explanation:
         door = make_door(loaded.config, clock, counters, _WORKERS)
         closing.callback(door.close)
         core = make_core(loaded, make_records(loaded.config))
+        transfers = make_transfer_door(loaded.config, clock, counters)
+        closing.callback(transfers.close)
+        make_keeper(loaded, core, clock, transfers)  # what is on disk, as it is
         driver = Driver(Scheduler(core), door, clock)
         closing.callback(driver.close)
         began = clock.now()

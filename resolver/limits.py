@@ -335,3 +335,61 @@ INTERPRETER_NICE: Final = 5
 """How far the interpreter's thread gives way to those that answer from the cache and carry out
 plans, when cores are scarce: it keeps about a quarter of a core, and a flood of work for it does
 not make cached answers wait."""
+
+# --- Mirrors ------------------------------------------------------------------------------------
+
+MIRROR_RECORDS_MAX: Final = 100_000_000
+"""Records of one mirrored zone: twice the largest country zone when signed."""
+
+MIRROR_OCTETS_MAX: Final = 8 << 30
+"""Octets of one transfer or file: what so many records take; a source that goes on is cut off."""
+
+MIRROR_SIGNATURES_MAX: Final = 100_000
+"""Records up to which every signature of a zone is checked, whatever else is: some 10 seconds of
+work. In a larger zone whose signed ZONEMD covers all records, those of the apex are enough."""
+
+MIRROR_REFRESH_MIN: Final = 60.0
+"""Least gap between two looks, whatever SOA REFRESH says: a slip must not be a flood."""
+
+MIRROR_REFRESH_MAX: Final = 86_400.0
+"""Greatest gap (RFC 1912 section 2.2 advises up to 12 hours): a day-old root is news too late."""
+
+MIRROR_RETRY_MIN: Final = 30.0
+"""Least gap after a failed round, whatever SOA RETRY says; the first one without a copy."""
+
+MIRROR_RETRY_MAX: Final = 3_600.0
+"""Greatest gap after a failed round: sources that are back are found within the hour."""
+
+MIRROR_EXPIRE_MIN: Final = 3_600.0
+"""Least SOA EXPIRE that is believed: below it one failed round would end the mirror."""
+
+MIRROR_EXPIRE_MAX: Final = 4_838_400.0
+"""Greatest SOA EXPIRE that is believed: eight weeks, twice what RFC 1912 section 2.2 advises."""
+
+MIRROR_NOTIFY_GAP: Final = 5.0
+"""Least gap between refreshes that NOTIFY sets off for one zone: who repeats it gets no more."""
+
+MIRROR_POLL_SECONDS: Final = 3.0
+"""Life of one SOA query of a refresh."""
+
+MIRROR_POLL_TRIES: Final = 2
+"""SOA queries to one primary before the next is asked: one may be lost."""
+
+MIRROR_SILENCE_SECONDS: Final = 30.0
+"""Longest silence within a transfer: a busy primary may read from disk."""
+
+MIRROR_TRANSFER_SECONDS: Final = 3_600.0
+"""Longest transfer: a gigabyte at 300 kB/s. A primary that drips must not hold the place."""
+
+MIRROR_TRANSFERS_MAX: Final = 4
+"""Transfers and checks under way at once: each may use a whole core."""
+
+MIRROR_QUERIES_MAX: Final = 256
+"""Queries of the mirrors under way at once, of all zones."""
+
+MIRROR_TICK_SECONDS: Final = 1.0
+"""How often the keeper looks at the clock: expiry is honoured to the second, and a clock that a
+test moves is seen."""
+
+FETCH_SECONDS: Final = 60.0
+"""Longest silence of a server that a file is fetched from."""

@@ -1,14 +1,14 @@
 """The exporter: native's counters and Python's own, rendered as Prometheus metrics.
 
 Names and labels are those of ``docs/metrics.md``. Label values come from closed sets, so the
-number of series is bounded. Limitations: no metric yet whose subject does not exist (mirrors,
-island mode, policy actions).
+number of series is bounded. Limitations: no metric yet whose subject does not exist (island
+mode, policy actions).
 """
 
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from socket import AF_INET6
 from socketserver import TCPServer, ThreadingMixIn
@@ -111,12 +111,18 @@ class Exporter(Collector):
     """Collects from the parts at each scrape; ``facts`` is called in the scraper's thread."""
 
     def __init__(
-        self, counters: Counters, tally: Tally, facts: Callable[[], Facts], version: str
+        self,
+        counters: Counters,
+        tally: Tally,
+        facts: Callable[[], Facts],
+        version: str,
+        more: Callable[[], Iterable[Metric]] = tuple,
     ) -> None:
         self._counters = counters
         self._tally = tally
         self._facts = facts
         self._version = version
+        self._more = more
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
@@ -127,6 +133,7 @@ class Exporter(Collector):
         facts = self._facts()
         yield from self._standing(facts)
         yield from _evidence(facts)
+        yield from self._more()
 
     def _lookups(self) -> Iterator[Metric]:
         lookups = CounterMetricFamily(

@@ -1,4 +1,4 @@
-"""The vocabulary of the resolver: questions, records, messages, wishes, outcomes, and the Door.
+"""The vocabulary of the resolver: questions, records, messages, wishes, outcomes.
 
 Everything here is plain data or a Protocol; nothing reads a clock, a socket or a file. Values are
 named tuples: as fixed as frozen dataclasses, a third of the time to make, hashed without a step of
@@ -7,7 +7,6 @@ those of RFC 9499 and of the project (home, lookup, exchange, purpose, verdict, 
 route, destination: see ``docs/architecture.md``).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from ipaddress import ip_address
@@ -254,16 +253,6 @@ class Ask(NamedTuple):
     randomise_case: bool = True
 
 
-class Door(Protocol):
-    """The only way out for DNS. Implementations: native sockets, and virtual time in tests."""
-
-    def submit(self, asks: Sequence[tuple[int, Ask]]) -> None:
-        """Send a batch; each ticket comes back exactly once from :meth:`take`."""
-
-    def take(self) -> list[tuple[int, Outcome]]:
-        """Outcomes that have arrived since the last call, oldest first."""
-
-
 class CachedKind(IntEnum):
     """What an entry of the record cache says."""
 
@@ -343,6 +332,17 @@ class Exchange(NamedTuple):
     rtt: float
 
 
+class LocalStep(NamedTuple):
+    """What a mirror answered or delegated, as told to ``explain``. ``after``: the number of
+    exchanges that came before it."""
+
+    zone: Name
+    serial: int
+    question: Question
+    outcome: str
+    after: int
+
+
 @dataclass(slots=True)
 class Books:
     """What a lookup has cost so far; sub-lookups and joined work are merged in."""
@@ -352,6 +352,7 @@ class Books:
     reason: Reason = Reason.NONE  # of the first escape
     needless: int = 0
     trail: list[Exchange] = field(default_factory=list)
+    mirrored: list[LocalStep] = field(default_factory=list)
 
     @property
     def route(self) -> Route:

@@ -3,10 +3,11 @@
 Bounded: a walk ends after ``PAYERS_WALK_MAX`` tasks.
 """
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from resolver import limits
-from resolver.model import Books, Reason, Verdict
+from resolver.model import Books, LocalStep, Reason, Verdict
 from resolver.task import Task
 from resolver.wishes import Tried
 
@@ -47,16 +48,24 @@ def waits_above(task: Task, wanted: Task) -> bool:
 
 def tickets(task: Task) -> dict[int, Tried]:
     """The exchanges of a task, of all that it waited for and of all that it still waits for."""
-    by_ticket = dict(task.spent)
+    by_ticket: dict[int, Tried] = {}
+    for each in _all_below(task):
+        by_ticket.update(each.spent)
+    return by_ticket
+
+
+def _all_below(task: Task) -> list[Task]:
+    """A task and all that it still waits for."""
+    found = [task]
     seen = {id(task)}
     queue = list(task.children)
     while queue and len(seen) < limits.PAYERS_WALK_MAX:
         child = queue.pop()
         if id(child) not in seen:
             seen.add(id(child))
-            by_ticket.update(child.spent)
+            found.append(child)
             queue.extend(child.children)
-    return by_ticket
+    return found
 
 
 def books(task: Task, told: frozenset[int] = frozenset()) -> Books:
@@ -69,4 +78,14 @@ def books(task: Task, told: frozenset[int] = frozenset()) -> Books:
         reason=escapes[0].ask.label.reason if escapes else Reason.NONE,
         needless=sum(t.needless for t in spent),
         trail=[t.exchange() for t in spent],
+        mirrored=_mirrored(task, told) if task.core.mirrors else [],
     )
+
+
+def _mirrored(task: Task, told: frozenset[int]) -> list[LocalStep]:
+    """What mirrors said, in order, each with the number of exchanges before it; until here
+    ``after`` was the last ticket given out before the step."""
+    before = [ticket for ticket in sorted(tickets(task)) if ticket not in told]
+    steps = dict.fromkeys(step for each in _all_below(task) for step in each.mirrored)
+    ordered = sorted(steps, key=lambda step: step.after)
+    return [step._replace(after=bisect_right(before, step.after)) for step in ordered]

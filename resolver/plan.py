@@ -285,7 +285,7 @@ def _discard(index: dict[Any, set[Name]], key: Any, zone: Name) -> None:
 
 def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
     """The plan for a cut as things stand; ``None`` when a lookup would begin in another way."""
-    if cut.zone == ROOT or cut.expires <= now:
+    if cut.zone == ROOT or cut.expires <= now or core.mirrors.is_above(cut.zone):
         return None
     if core.settings.special_use and (cut.zone in _above_local() or local.zone_of(cut.zone)):
         return None

@@ -69,7 +69,7 @@ class Scheduler:
         self.internal = internal
         self._tasks: dict[Question, Task] = {}
         self._probes: dict[Address, Task] = {}
-        self._tickets = 0
+        self.tickets = 0
         self._asks: dict[int, tuple[Ask, list[tuple[Task, Tried]]]] = {}
         self._flying: dict[tuple[Address, Question, Transport, bool], int] = {}
         self._ready: deque[Task] = deque()
@@ -124,8 +124,8 @@ class Scheduler:
         self.now = now
         if punt.outcome is not None and punt.outcome.message is not None:
             self.core.servers.get(punt.tried.ask.address).replied(punt.outcome.rtt)
-        self._tickets += 1
-        punt.tried.ticket = self._tickets
+        self.tickets += 1
+        punt.tried.ticket = self.tickets
         task = self._tasks.get(punt.question)
         if task is not None:
             task.spent[punt.tried.ticket] = punt.tried
@@ -258,8 +258,8 @@ class Scheduler:
             # Another task has just asked this server the same: hear its reply (RFC 5452 5.1).
             tried.ask, tried.needless = self._asks[ticket][0], False
         else:
-            self._tickets += 1
-            ticket = self._tickets
+            self.tickets += 1
+            ticket = self.tickets
             self.needless += tried.needless
             self._asks[ticket] = (tried.ask, [])
             self._flying[flight] = ticket
@@ -315,6 +315,7 @@ class Scheduler:
             else:
                 parent, at = waiter
                 parent.spent.update(task.spent)
+                parent.mirrored += task.mirrored
                 parent.results[at] = result
                 parent.pending -= 1
                 if parent.pending == 0 and not parent.over:

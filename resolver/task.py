@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from resolver import limits
 from resolver.core import Core
-from resolver.model import Ask, Ede, Purpose, Question, Rcode, Result
+from resolver.model import Ask, Ede, LocalStep, Purpose, Question, Rcode, Result
 from resolver.names import Name
 from resolver.plan import Punt
 from resolver.wishes import (
@@ -36,7 +36,7 @@ class Task:
 
     __slots__ = (
         "_scheduler", "begun", "children", "depth", "inbox", "is_probe", "is_ready",
-        "over", "pending", "probed", "punt", "purpose", "question", "result", "results",
+        "mirrored", "over", "pending", "probed", "punt", "purpose", "question", "result", "results",
         "spent", "steps", "waiters", "wish",
     )  # fmt: skip
 
@@ -52,6 +52,7 @@ class Task:
         self.children: list[Task] = []
         self.inbox: deque[Arrived] = deque()
         self.spent: dict[int, Tried] = {}
+        self.mirrored: list[LocalStep] = []
         self.wish: Wish | None = None
         self.result: Result | None = None
         self.pending = 0
@@ -73,6 +74,11 @@ class Task:
     def has_news(self) -> bool:
         """Whether an exchange has ended that the resolution has not heard of yet."""
         return bool(self.inbox)
+
+    def mirror_used(self, zone: Name, serial: int, question: Question, outcome: str) -> None:
+        """A mirror answered or delegated in the place of an exchange."""
+        last = self._scheduler.tickets
+        self.mirrored.append(LocalStep(zone, serial, question, outcome, last))
 
     def probe(self, wish: Probe) -> None:
         """Have a held-down server probed; this resolution does not wait for it."""

@@ -23,6 +23,7 @@ class State:
 
     cut: bool = False  # nothing passes the border
     down: frozenset[str] = frozenset()  # addresses made silent
+    mirrored: frozenset[str] = frozenset()  # zones of which the resolver has a copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Truth:
         return known
 
     def _reaches(self, zone: str, found: Iterable[str], state: State) -> bool:
+        if zone in state.mirrored:
+            return True
         delegation = self.world.delegations[zone]
         if zone != "." and delegation.parent not in found:
             return False

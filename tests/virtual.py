@@ -36,7 +36,7 @@ from tests.virtual_servers import Host, Zone, address, name
 
 
 class VirtualDoor:
-    """Implements :class:`resolver.model.Door` over :class:`Host` objects in virtual time."""
+    """Implements :class:`resolver.resolve.Out` over :class:`Host` objects in virtual time."""
 
     def __init__(self, hosts: dict[Address, Host], chance: Random, loss: float = 0.0) -> None:
         self.hosts = hosts

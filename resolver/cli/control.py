@@ -59,6 +59,25 @@ def reload(socket: Socket, as_json: Json = False) -> None:
     _print(_ask(socket, {"command": "reload"}), as_json)
 
 
+mirror = typer.Typer(no_args_is_help=True, help="Copies of zones.")
+app.add_typer(mirror, name="mirror")
+
+
+@mirror.command()
+def refresh(
+    socket: Socket,
+    zone: Annotated[
+        str, typer.Argument(metavar="ZONE", help='The mirrored zone; "." is the root.')
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Take it whole, even when it has shrunk.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at the sources of a mirror now, and show how it stands then."""
+    _print(_ask(socket, {"command": "mirror", "zone": zone, "force": force}), as_json)
+
+
 def _ask(socket: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     from resolver.control import request as ask
 

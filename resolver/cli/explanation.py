@@ -15,7 +15,7 @@ from resolver.cli.voices import voices_of
 from resolver.compose import addresses_in
 from resolver.errors import InlandError
 from resolver.explain import Explanation
-from resolver.model import Exchange, Question, Rcode, RRset, address_text
+from resolver.model import Exchange, LocalStep, Question, Rcode, RRset, address_text
 from resolver.names import from_text, to_text
 
 
@@ -40,6 +40,7 @@ def told_of(explanation: Explanation, question: Question) -> dict[str, Any]:
         "name": to_text(question.name),
         "type": dns.rdatatype.to_text(dns.rdatatype.RdataType.make(question.rtype)),
         "exchanges": [_exchange(exchange, policy) for exchange in books.trail],
+        "mirrors": [_mirrored(step) for step in books.mirrored],
         "rcode": rcode,
         "answer": [line for rrset in result.answer for line in _lines(rrset)],
         "authority": [line for rrset in result.authority for line in _lines(rrset)],
@@ -78,6 +79,17 @@ def _exchange(exchange: Exchange, policy: Policy) -> dict[str, Any]:
     }
 
 
+def _mirrored(step: LocalStep) -> dict[str, Any]:
+    rtype = dns.rdatatype.RdataType.make(step.question.rtype)
+    return {
+        "zone": to_text(step.zone),
+        "serial": step.serial,
+        "question": f"{to_text(step.question.name)} {dns.rdatatype.to_text(rtype)}",
+        "outcome": step.outcome,
+        "after": step.after,
+    }
+
+
 def _lines(rrset: RRset) -> list[str]:
     """Records in presentation form; signatures are counted, not shown."""
     rtype = dns.rdatatype.RdataType.make(rrset.rtype)
@@ -86,6 +98,17 @@ def _lines(rrset: RRset) -> list[str]:
         text = dns.rdata.from_wire("IN", rtype, rdata, 0, len(rdata)).to_text()
         out.append(f"{to_text(rrset.name)} {rrset.ttl} IN {dns.rdatatype.to_text(rtype)} {text}")
     return out
+
+
+def _mirror_row(step: dict[str, Any]) -> tuple[str | Text, ...]:
+    return (
+        "",
+        f"{step['question']}\n{step['zone']}",
+        f"(mirror)\nserial {step['serial']}",
+        Text("local", style="green"),
+        "mirror",
+        step["outcome"],
+    )
 
 
 _COLOURS = {"domestic": "green", "foreign": "red", "unknown": "yellow"}
@@ -107,7 +130,10 @@ def show(told: dict[str, Any]) -> None:
     table.add_column("place, evidence")
     table.add_column("why")
     table.add_column("outcome")
+    mirrored = list(told["mirrors"])
     for at, step in enumerate(told["exchanges"], 1):
+        while mirrored and mirrored[0]["after"] < at:
+            table.add_row(*_mirror_row(mirrored.pop(0)))
         where = Text(step["verdict"], style=_COLOURS[step["verdict"]])
         where.append(f" {step['country']}\ntier {step['tier']}, {step['grade']}", style="default")
         reason = "" if step["reason"] == "none" else f"\n{step['reason']}"
@@ -120,7 +146,9 @@ def show(told: dict[str, Any]) -> None:
             f"{step['purpose']}{reason}".replace("_", " "),
             f"{step['outcome'].replace('_', ' ')}\n{step['transport']} {step['rtt'] * 1000:.1f} ms",
         )
-    if told["exchanges"]:
+    for step in mirrored:
+        table.add_row(*_mirror_row(step))
+    if told["exchanges"] or told["mirrors"]:
         console.print(table)
     else:
         console.print("No exchange: answered from local data.")

@@ -4,6 +4,7 @@ import re
 import select
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -15,6 +16,7 @@ from resolver.counters import Clock, Counters
 from resolver.errors import StateError
 from resolver.exchange import NativeDoor
 from resolver.metrics import Exporter, Facts, MetricsServer
+from resolver.metrics_mirrors import mirror_metrics
 from resolver.model import (
     Address,
     Ask,
@@ -29,6 +31,7 @@ from resolver.model import (
     Verdict,
 )
 from resolver.tally import SECONDS_BOUNDS, Tally, Turned
+from tests.unit.mirror_rig import MirrorRig
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -46,10 +49,12 @@ FACTS = Facts(
 class Rig:
     """An exporter on a free port, over counters and a tally of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.counters = Counters(None, 4)
         self.tally = Tally()
-        exporter = Exporter(self.counters, self.tally, lambda: FACTS, "0.0")
+        self.mirrors = MirrorRig(folder)
+        more = partial(mirror_metrics, self.mirrors.keeper, self.mirrors.tools.fetch)
+        exporter = Exporter(self.counters, self.tally, lambda: FACTS, "0.0", more)
         self.server = MetricsServer(exporter, ("127.0.0.1", 0))
 
     def text(self) -> str:
@@ -67,10 +72,11 @@ class Rig:
 
 
 @pytest.fixture
-def rig() -> Iterator[Rig]:
-    made = Rig()
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path)
     yield made
     made.server.close()
+    made.mirrors.door.close()
 
 
 def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:

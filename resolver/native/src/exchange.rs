@@ -13,6 +13,7 @@
 pub(crate) mod matching;
 pub(crate) mod ports;
 mod tcp;
+mod transfer;
 mod udp;
 mod worker;
 
@@ -56,6 +57,9 @@ pub struct Ask {
     pub tcp: bool,
     pub edns: bool,
     pub randomise_case: bool,
+    /// A whole query that Python has made (signed, say), to be sent as it is. Its replies are given
+    /// as octets; over a stream it has a connection of its own and any number of replies.
+    pub raw: Option<Box<[u8]>>,
 }
 
 /// What a server did instead of a readable, matching reply. Numbers are those of the contract.
@@ -69,11 +73,22 @@ pub enum Failure {
     NotSent = 6,
 }
 
-/// The end of one exchange.
+/// What has arrived for an ask.
+#[derive(Debug)]
+pub enum Got {
+    Message(Box<Message>),
+    /// For a raw ask; `more`: the exchange goes on.
+    Octets {
+        octets: Box<[u8]>,
+        more: bool,
+    },
+}
+
+/// The end of one exchange, or (of a raw one over a stream) one of its messages.
 #[derive(Debug)]
 pub struct Outcome {
     pub ticket: u64,
-    pub result: Result<Box<Message>, Failure>,
+    pub result: Result<Got, Failure>,
     /// From the send to the reply; the time waited when it failed.
     pub rtt: Duration,
     /// Octets of the reply.
@@ -84,6 +99,20 @@ impl Outcome {
     fn failed(ticket: u64, failure: Failure) -> Self {
         Self { ticket, result: Err(failure), rtt: Duration::ZERO, octets: 0 }
     }
+
+    /// Whether nothing more comes for its ticket.
+    fn is_end(&self) -> bool {
+        !matches!(self.result, Ok(Got::Octets { more: true, .. }))
+    }
+}
+
+/// What Python says to a transfer that is under way.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// One more message may come.
+    Proceed(u64),
+    /// Close its connection.
+    Abandon(u64),
 }
 
 /// What the door and its workers share.
@@ -116,12 +145,26 @@ pub struct Door {
 struct Inbox {
     /// `None` once the door is closed.
     asks: Mutex<Option<Vec<Ask>>>,
+    orders: Mutex<Vec<Order>>,
     bell: Bell,
 }
 
 impl Inbox {
     fn new() -> io::Result<Self> {
-        Ok(Self { asks: Mutex::new(Some(Vec::new())), bell: Bell::new()? })
+        Ok(Self {
+            asks: Mutex::new(Some(Vec::new())),
+            orders: Mutex::default(),
+            bell: Bell::new()?,
+        })
+    }
+
+    fn order(&self, order: Order) {
+        lock(&self.orders).push(order);
+        self.bell.ring();
+    }
+
+    fn take_orders(&self) -> Vec<Order> {
+        std::mem::take(&mut lock(&self.orders))
     }
 
     /// Hand over a batch; what comes back was refused, since the door is closed.
@@ -221,6 +264,23 @@ impl Door {
             self.turn.fetch_add(1, Ordering::Relaxed)
         };
         number % self.inboxes.len()
+    }
+
+    /// One more message of a transfer has been taken in: one more may come.
+    pub fn proceed(&self, ticket: u64) {
+        self.order(Order::Proceed(ticket));
+    }
+
+    /// Close the connection of a transfer; it ends as closed.
+    pub fn abandon(&self, ticket: u64) {
+        self.order(Order::Abandon(ticket));
+    }
+
+    /// Whose transfer it is, only that worker knows.
+    fn order(&self, order: Order) {
+        for inbox in &self.inboxes {
+            inbox.order(order);
+        }
     }
 
     /// Outcomes that wait, oldest first.

@@ -14,8 +14,9 @@ use super::counters::{Clock, Counters};
 use super::plain_name;
 use super::plans::Plans;
 use super::wire::message_to_tuple;
-use crate::exchange::{self, Ask, Outcome};
+use crate::exchange::{self, Ask, Got, Outcome};
 use crate::listen::{self, BindError, Miss, Networks, Origin, VIEW};
+use crate::wire::{HEADER, MESSAGE_MAX};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Listener>()?;
@@ -64,6 +65,29 @@ fn ask_from_python(ask: AskTuple<'_>) -> PyResult<Ask> {
         tcp,
         edns,
         randomise_case,
+        raw: None,
+    })
+}
+
+type RawAskTuple<'py> = (u64, Bound<'py, PyAny>, Bound<'py, PyAny>, u32, f64, bool);
+
+fn raw_ask_from_python(ask: RawAskTuple<'_>) -> PyResult<Ask> {
+    let (ticket, address, query, slot, timeout, tcp) = ask;
+    let query: &[u8] = query.extract()?;
+    if !(HEADER..=MESSAGE_MAX).contains(&query.len()) {
+        return Err(PyValueError::new_err("a query has a header and at most 65,535 octets"));
+    }
+    Ok(Ask {
+        ticket,
+        address: address_from_octets(address.extract()?)?,
+        name: Box::default(),
+        rtype: 0,
+        slot,
+        timeout: seconds("timeout", timeout)?,
+        tcp,
+        edns: false,
+        randomise_case: false,
+        raw: Some(query.into()),
     })
 }
 
@@ -86,10 +110,20 @@ pub(super) fn address_to_octets(py: Python<'_>, address: IpAddr) -> Bound<'_, Py
 
 fn outcome_to_tuple<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'py, PyTuple>> {
     let (failure, message) = match &outcome.result {
-        Ok(message) => (0, Some(message_to_tuple(py, message)?)),
+        Ok(Got::Message(message)) => (0, Some(message_to_tuple(py, message)?)),
+        Ok(Got::Octets { .. }) => (0, None),
         Err(failure) => (*failure as u8, None),
     };
     (outcome.ticket, failure, message, outcome.rtt.as_secs_f64(), outcome.octets).into_pyobject(py)
+}
+
+fn raw_outcome_to_tuple<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'py, PyTuple>> {
+    let (failure, octets, more) = match &outcome.result {
+        Ok(Got::Octets { octets, more }) => (0, Some(PyBytes::new(py, octets)), *more),
+        Ok(Got::Message(_)) => (0, None, false),
+        Err(failure) => (*failure as u8, None, false),
+    };
+    (outcome.ticket, failure, octets, more, outcome.rtt.as_secs_f64()).into_pyobject(py)
 }
 
 #[pymethods]
@@ -137,6 +171,31 @@ impl Door {
             list.append(outcome_to_tuple(py, &outcome)?)?;
         }
         Ok(list)
+    }
+
+    fn submit_raw(&self, asks: &Bound<'_, PyAny>) -> PyResult<()> {
+        let asks = asks
+            .try_iter()?
+            .map(|ask| raw_ask_from_python(ask?.extract()?))
+            .collect::<PyResult<Vec<Ask>>>()?;
+        self.inner.submit(asks);
+        Ok(())
+    }
+
+    fn take_raw<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for outcome in self.inner.take(most) {
+            list.append(raw_outcome_to_tuple(py, &outcome)?)?;
+        }
+        Ok(list)
+    }
+
+    fn proceed(&self, ticket: u64) {
+        self.inner.proceed(ticket);
+    }
+
+    fn abandon(&self, ticket: u64) {
+        self.inner.abandon(ticket);
     }
 
     fn in_flight(&self) -> usize {

@@ -41,6 +41,11 @@ pub fn judge(query: &[u8], message: &[u8], exact_case: bool) -> Match {
     }
 }
 
+/// Whether `message` is the reply to a query that Python has made, and whose replies Python reads.
+pub fn is_raw_reply(query: &[u8], message: &[u8]) -> bool {
+    !matches!(ask::match_reply(query, message), ReplyMatch::No)
+}
+
 /// Whether it is hopeless to look for a question in it. Who knows the ID has seen the query, so
 /// waiting longer would only cost time.
 fn unreadable(message: &[u8]) -> bool {

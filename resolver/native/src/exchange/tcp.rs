@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::matching::{self, Match, judge};
 use super::worker::{CHANNEL, Due, Waiting, Worker};
-use super::{Ask, Failure, Outcome};
+use super::{Ask, Failure, Got, Outcome};
 use crate::counters::{Field, Scalar};
 use crate::sys::poll::{HANGUP, READ, WRITE};
 use crate::sys::slab::Key;
@@ -99,6 +99,7 @@ impl Worker {
             slot: ask.slot,
             query,
             exact_case: ask.randomise_case,
+            raw: false,
             asked,
             sent: asked,
             deadline,
@@ -349,7 +350,7 @@ impl Worker {
         self.books.add(waiting.slot, Field::OctetsReceived, (octets + stream::PREFIX) as u64);
         let result = match judge(&waiting.query, data, waiting.exact_case) {
             Match::Other => return self.books.count(Scalar::UpstreamMismatched, 1),
-            Match::Reply(message) => Ok(message),
+            Match::Reply(message) => Ok(Got::Message(message)),
             Match::Case => Err(Failure::Case),
             Match::Unreadable => {
                 self.books.count(Scalar::UpstreamMalformed, 1);
@@ -400,7 +401,7 @@ impl Worker {
 
 /// What an error of connect() itself means: either the peer has answered, or the kernel has found
 /// no way (route, firewall, address) and nothing has left.
-fn refusal(error: &io::Error) -> Failure {
+pub(super) fn refusal(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Failure::Unreachable,
         _ => Failure::NotSent,
@@ -408,7 +409,7 @@ fn refusal(error: &io::Error) -> Failure {
 }
 
 /// What the error of a handshake that was under way means.
-fn handshake_failure(error: &io::Error) -> Failure {
+pub(super) fn handshake_failure(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::TimedOut => Failure::Timeout,
         _ => Failure::Unreachable,

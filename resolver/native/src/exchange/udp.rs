@@ -6,9 +6,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::matching::{Match, judge};
+use super::matching::{Match, is_raw_reply, judge};
 use super::worker::{Due, Waiting, Worker};
-use super::{Ask, Failure, Outcome, ports};
+use super::{Ask, Failure, Got, Outcome, ports};
 use crate::counters::{Field, Scalar};
 use crate::sys::poll::{EDGE, READ};
 use crate::sys::slab::Key;
@@ -61,6 +61,7 @@ impl Worker {
                 slot: ask.slot,
                 query,
                 exact_case: ask.randomise_case,
+                raw: ask.raw.is_some(),
                 asked,
                 sent: asked,
                 deadline,
@@ -138,8 +139,11 @@ impl Worker {
         };
         let data = &self.scratch[..octets];
         let result = match judge(&waiting.query, data, waiting.exact_case) {
+            _ if waiting.raw && is_raw_reply(&waiting.query, data) => {
+                Ok(Got::Octets { octets: data.into(), more: false })
+            }
             Match::Other => return self.books.count(Scalar::UpstreamMismatched, 1),
-            Match::Reply(message) => Ok(message),
+            Match::Reply(message) => Ok(Got::Message(message)),
             Match::Case => Err(Failure::Case),
             Match::Unreadable => {
                 self.books.count(Scalar::UpstreamMalformed, 1);

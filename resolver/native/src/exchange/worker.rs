@@ -9,21 +9,24 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::tcp::Channel;
+use super::transfer::Transfer;
 use super::udp::Datagram;
-use super::{Ask, Failure, Inbox, Outcome, Settings, Shared};
+use super::{Ask, Failure, Got, Inbox, Order, Outcome, Settings, Shared};
 use crate::counters::Area;
 use crate::sys::poll::{Event, Poll, READ};
 use crate::sys::random::Random;
 use crate::sys::slab::{Key, Slab};
 use crate::sys::timers::Timers;
 use crate::wire::ask;
-use crate::wire::message::Message;
 
 /// Key of the inbox's bell; keys of slabs have their top bit clear.
 const INBOX: u64 = u64::MAX;
 
 /// Set in the keys of channels, so that they differ from those of datagrams.
 pub const CHANNEL: u64 = 1 << 63;
+
+/// Set in the keys of transfers: indexes of slabs stay far below.
+pub const TRANSFER: u64 = 1 << 31;
 
 /// The largest datagram, and a good piece of a stream.
 pub const SCRATCH: usize = 65_536;
@@ -34,6 +37,7 @@ pub enum Due {
     Datagram(Key),
     Question(Key, u16),
     Idle(Key),
+    Transfer(Key),
 }
 
 /// A question that waits for its reply.
@@ -42,6 +46,8 @@ pub struct Waiting {
     pub slot: u32,
     pub query: Vec<u8>,
     pub exact_case: bool,
+    /// The reply is given as octets.
+    pub raw: bool,
     /// When the ask came.
     pub asked: Instant,
     /// When the kernel had all of it.
@@ -56,12 +62,7 @@ impl Waiting {
     }
 
     /// The outcome of a message that arrived for it.
-    pub fn finish(
-        &self,
-        result: Result<Box<Message>, Failure>,
-        octets: usize,
-        now: Instant,
-    ) -> Outcome {
+    pub fn finish(&self, result: Result<Got, Failure>, octets: usize, now: Instant) -> Outcome {
         Outcome { ticket: self.ticket, result, rtt: now.duration_since(self.sent), octets }
     }
 }
@@ -81,6 +82,7 @@ pub struct Worker {
     pub lingering: VecDeque<(Instant, Key)>,
     pub channels: Slab<Channel>,
     pub by_server: HashMap<IpAddr, Vec<Key>>,
+    pub transfers: Slab<Transfer>,
     pub timers: Timers<Due>,
     outcomes: Vec<Outcome>,
 }
@@ -108,6 +110,7 @@ impl Worker {
             lingering: VecDeque::new(),
             channels: Slab::default(),
             by_server: HashMap::new(),
+            transfers: Slab::default(),
             timers: Timers::default(),
             outcomes: Vec::new(),
         })
@@ -152,8 +155,16 @@ impl Worker {
             for ask in asks {
                 self.start(ask);
             }
+            for order in self.inbox.take_orders() {
+                match order {
+                    Order::Proceed(ticket) => self.proceed_transfer(ticket),
+                    Order::Abandon(ticket) => self.abandon_transfer(ticket),
+                }
+            }
         } else if event.key & CHANNEL != 0 {
             self.channel_ready(event.key & !CHANNEL, event.mask);
+        } else if event.key & TRANSFER != 0 {
+            self.transfer_ready(event.key & !TRANSFER, event.mask);
         } else {
             self.datagram_ready(event.key);
         }
@@ -161,7 +172,9 @@ impl Worker {
     }
 
     fn start(&mut self, ask: Ask) {
-        if ask.tcp {
+        if ask.tcp && ask.raw.is_some() {
+            self.begin_transfer(&ask);
+        } else if ask.tcp {
             self.send_on_channel(&ask);
         } else {
             self.send_datagram(&ask);
@@ -171,6 +184,9 @@ impl Worker {
     /// The message of an ask, with a fresh random ID and letter case (RFC 5452 section 9.2,
     /// draft-vixie-dnsext-dns0x20).
     pub fn query(&mut self, ask: &Ask) -> Vec<u8> {
+        if let Some(raw) = &ask.raw {
+            return raw.to_vec();
+        }
         let id = self.random.u16();
         let mut case = [0; ask::CASE_OCTETS];
         if ask.randomise_case {
@@ -190,7 +206,8 @@ impl Worker {
     /// Hand this turn's outcomes over: one lock and at most one ring for all of them.
     fn publish(&mut self) {
         if !self.outcomes.is_empty() {
-            self.shared.in_flight.fetch_sub(self.outcomes.len(), Ordering::Relaxed);
+            let ends = self.outcomes.iter().filter(|outcome| outcome.is_end()).count();
+            self.shared.in_flight.fetch_sub(ends, Ordering::Relaxed);
             self.shared.outbox.push_all(self.outcomes.drain(..));
         }
     }
@@ -202,24 +219,31 @@ impl Worker {
                 Due::Datagram(key) => self.datagram_timeout(key),
                 Due::Question(key, id) => self.question_timeout(key, id, deadline),
                 Due::Idle(key) => self.channel_idle(key, now),
+                Due::Transfer(key) => self.transfer_due(key, now),
             }
         }
         while self.lingering.front().is_some_and(|(deadline, _)| *deadline <= now) {
             self.close_oldest_lingering();
         }
         let (datagrams, channels) = (&self.datagrams, &self.channels);
+        let transfers = &self.transfers;
         self.timers.sweep(|deadline, due| match due {
             Due::Datagram(key) => datagrams.get(key).is_some_and(Datagram::waits),
             Due::Question(key, id) => {
                 channels.get(key).is_some_and(|channel| channel.awaits(id, deadline))
             }
             Due::Idle(key) => channels.get(key).is_some(),
+            Due::Transfer(key) => transfers.get(key).is_some(),
         });
+    }
+
+    fn sockets(&self) -> usize {
+        self.datagrams.len() + self.channels.len() + self.transfers.len()
     }
 
     /// Sockets are bounded: close the oldest lingering one if need be. False when all are in use.
     pub fn make_room(&mut self) -> bool {
-        while self.datagrams.len() + self.channels.len() >= self.sockets_max {
+        while self.sockets() >= self.sockets_max {
             if !self.close_oldest_lingering() {
                 return false;
             }
@@ -256,6 +280,9 @@ impl Worker {
         }
         for key in self.channels.keys() {
             self.close_channel(key, Failure::Closed);
+        }
+        for key in self.transfers.keys() {
+            self.end_transfer(key, Failure::Closed);
         }
     }
 }
