@@ -36,6 +36,7 @@ from resolver.model import (
     Label,
     Purpose,
     Reason,
+    Standing,
     Verdict,
 )
 from resolver.names import Name, ancestors
@@ -104,6 +105,10 @@ class Policy:
     findings: Findings | None = None
     ways: Ways | None = None
     _weighed: dict[Key, Location] = field(default_factory=dict, repr=False)
+    _never: dict[Address, bool] = field(default_factory=dict, repr=False)
+    _labels: dict[tuple[Verdict, str, Purpose, bool], Label] = field(
+        default_factory=dict, repr=False
+    )
 
     def locate(self, address: Address) -> Location:
         """The verdict on an address with all its evidence, as it is now."""
@@ -137,6 +142,16 @@ class Policy:
         self._weighed[key] = location
         return location
 
+    def standing(self, address: Address) -> Standing:
+        """What the address is as a server: all that the choice of one depends on."""
+        never = self._never.get(address)
+        if never is None:
+            if len(self._never) >= LOCATIONS_MAX:
+                self._never.clear()
+            never = self._never[address] = self.never_ask(address)
+        verdict = self.verdict(address)
+        return Standing(verdict, self._tier(verdict), never)
+
     def verdict(self, address: Address) -> Verdict:
         """Where the address is, without the evidence."""
         return self.locate(address).verdict
@@ -146,10 +161,10 @@ class Policy:
 
         In observe mode every server is in tier 0: selection as if there were no border.
         """
-        if self.mode is Mode.OBSERVE:
-            return 0
-        verdict = self.verdict(address)
-        if verdict is Verdict.DOMESTIC:
+        return self._tier(self.verdict(address))
+
+    def _tier(self, verdict: Verdict) -> int:
+        if verdict is Verdict.DOMESTIC or self.mode is Mode.OBSERVE:
             return 0
         return 1 if verdict is Verdict.UNKNOWN else 2
 
@@ -167,8 +182,13 @@ class Policy:
     def label(self, address: Address, purpose: Purpose, domestic_known: bool) -> Label:
         """What an exchange with this address is counted under."""
         location = self.locate(address)
-        reason = self.reason(location.verdict, domestic_known)
-        return Label(location.verdict, location.country, purpose, reason)
+        key = (location.verdict, location.country, purpose, domestic_known)
+        label = self._labels.get(key)
+        if label is None:
+            reason = self.reason(location.verdict, domestic_known)
+            label = Label(location.verdict, location.country, purpose, reason)
+            self._labels[key] = label
+        return label
 
     def side(self, address: Address) -> int:
         """What an address in an answer says of the destination: 0 domestic, 1 foreign, 2 nothing

@@ -97,16 +97,18 @@ class RecordCache:
     TTLs are cut to the bounds and to the original TTL of signatures. Records take the place of a
     negative answer for their name or type whatever their rank; a negative answer has the rank of
     an answer. ``entries`` and ``bytes`` count what has expired until it is swept. What has expired
-    is kept as stale for ``stale_max`` seconds, as far as there is room.
+    is kept as stale for ``stale_max`` seconds, as far as there is room: ``get_stale`` gives it too,
+    with TTL 0. ``find``: what these give, else a CNAME of the name, else the closest DNAME above.
+    ``addresses``: of each name those of its A records, then those of its AAAA records.
     """
 
     def __new__(
         cls, bytes_max: int, ttl_max: int, ttl_negative_max: int, stale_max: int = 0
     ) -> RecordCache: ...
     def get(self, name: bytes, rtype: int, now: float) -> CachedTuple | None: ...
-    def get_stale(self, name: bytes, rtype: int, now: float) -> CachedTuple | None:
-        """The same, or what is kept as stale, with TTL 0."""
-
+    def get_stale(self, name: bytes, rtype: int, now: float) -> CachedTuple | None: ...
+    def find(self, name: bytes, rtype: int, now: float, stale: bool) -> CachedTuple | None: ...
+    def addresses(self, names: tuple[bytes, ...], now: float) -> list[tuple[bytes, ...]]: ...
     def put(
         self, rrset: RRsetTuple, rank: int, security: int, origin: bytes, now: float
     ) -> bool: ...

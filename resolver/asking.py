@@ -62,7 +62,7 @@ def ask_zone(
 ) -> Generator[Wish, News, Reply | Unanswered]:
     """Ask the servers of ``cut`` until one of them answers ``question``; ``whole``: it is not
     only a step of minimisation, so a server that refuses it is lame."""
-    return (yield from _Asking(task, cut, question, whole).run())
+    return _Asking(task, cut, question, whole).run()
 
 
 class _Asking:
@@ -138,7 +138,7 @@ class _Asking:
     ) -> Generator[Wish, News, Reply | None]:
         """Send one try and hear the first news after it."""
         task, contest = self.task, self.contest
-        server = task.core.servers.get(candidate.address)
+        server = candidate.server
         stream = transport is Transport.TCP
         wait = limits.TCP_SECONDS if stream else server.wait(candidate.tries)
         ask = Ask(
@@ -167,7 +167,7 @@ class _Asking:
         if not isinstance(news, Arrived):
             return None
         tried, outcome = news.tried, news.outcome
-        if not any(tried is mine for mine in self.sent):
+        if tried not in self.sent:
             tried.outcome, tried.rtt = "late", outcome.rtt  # of an earlier step of this resolution
             return None
         candidate = self.contest.candidates[tried.ask.address]
@@ -192,7 +192,7 @@ class _Asking:
         meaning: Meaning = Broken("truncated")  # a stream has room for everything
         if not message.truncated:
             meaning = classify(message, self.cut.zone, self.question, settings.ttl_negative_max)
-        tried.outcome, tried.rtt = in_a_word(meaning), outcome.rtt
+        tried.outcome, tried.rtt = meaning.told, outcome.rtt
         if isinstance(meaning, Lame | Broken):
             candidate.failed = True
             if isinstance(meaning, Lame) and self.whole:
@@ -270,7 +270,7 @@ class _Asking:
 
     def _want_probes(self, held: list[Candidate]) -> None:
         for candidate in held:
-            if self.task.core.servers.get(candidate.address).probe_due(self.task.now):
+            if candidate.server.probe_due(self.task.now):
                 label = self.task.core.policy.label(
                     candidate.address, Purpose.VERIFICATION, self.contest.domestic_known
                 )
@@ -287,27 +287,14 @@ class _Asking:
         first = min(c.tier for c in held)
         held = [c for c in held if c.tier == first]
         self._want_probes(held)
-        servers = self.task.core.servers
-        probing = tuple(c.address for c in held if servers.get(c.address).probing)
+        probing = tuple(c.address for c in held if c.server.probing)
         if not probing:
             return False
         yield AwaitProbe(probing, self.task.now + limits.EXCHANGE_SECONDS)
         for candidate in held:
-            if servers.get(candidate.address).held and not servers.get(candidate.address).probing:
+            if candidate.held and not candidate.server.probing:
                 candidate.failed = True
         return True
 
 
 _NO_EDNS = (Rcode.FORMERR, Rcode.NOTIMP, Rcode.BADVERS)
-
-
-def in_a_word(meaning: Meaning) -> str:
-    """The meaning in one word, for the trail."""
-    match meaning:
-        case Lame(kind) | Broken(kind):
-            return kind
-        case _:
-            nxdomain = getattr(meaning, "nxdomain", None)
-            if nxdomain is not None:
-                return "nxdomain" if nxdomain else "nodata"
-            return type(meaning).__name__.lower()

@@ -4,6 +4,7 @@ RRsets (RFC 2181, RFC 2308) hold no verdict; replies are held under the generati
 that made them and are never served under another. Both are bounded in octets.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, final
 
 from resolver import _native
@@ -31,7 +32,7 @@ _DESTINATION_NUMBER = {destination: at for at, destination in enumerate(DESTINAT
 
 @final
 class RecordStore:
-    """:class:`resolver.model.RecordCache` in native. Sizes in octets, TTLs in seconds."""
+    """:class:`resolver.core.RecordCache` in native. Sizes in octets, TTLs in seconds."""
 
     def __init__(
         self, bytes_max: int, ttl_max: int, ttl_negative_max: int, stale_max: int = 0
@@ -45,6 +46,15 @@ class RecordStore:
     def get_stale(self, name: Name, rtype: int, now: float) -> Cached | None:
         """The entry for name and type, live or kept as stale; what is stale has TTL 0."""
         return _cached(self.native.get_stale(name, rtype, now))
+
+    def find(self, name: Name, rtype: int, now: float, stale: bool = False) -> Cached | None:
+        """What :meth:`get` (or :meth:`get_stale`) gives, else a CNAME of the name, else the
+        closest DNAME above it."""
+        return _cached(self.native.find(name, rtype, now, stale))
+
+    def addresses(self, names: tuple[Name, ...], now: float) -> Sequence[tuple[bytes, ...]]:
+        """Of each name the addresses of its A records, then those of its AAAA records."""
+        return self.native.addresses(names, now)
 
     def put(
         self, rrset: RRset, rank: Rank, security: Security, origin: Address, now: float

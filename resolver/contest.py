@@ -6,14 +6,16 @@ so that a domestic server without glue is found. No server of a later tier is as
 how it does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from resolver import limits
 from resolver.delegation import Delegation
-from resolver.model import Address, Type, Verdict
+from resolver.model import Address, Verdict
 from resolver.names import Name
+from resolver.servers import Server
 
 if TYPE_CHECKING:
     from resolver.core import Core
@@ -35,6 +37,7 @@ class Candidate:
     address: Address
     name: Name
     tier: int
+    server: Server
     tries: int = 0
     waiting: int = 0  # asks sent and neither answered nor given up
     failed: bool = False
@@ -43,6 +46,11 @@ class Candidate:
     def spent(self) -> bool:
         """Whether no further try is due."""
         return self.failed or self.tries >= limits.TRIES_PER_SERVER
+
+    @property
+    def held(self) -> bool:
+        """Whether the server is held down."""
+        return self.server.held
 
 
 class Contest:
@@ -61,19 +69,24 @@ class Contest:
 
     def gather(self, now: float) -> None:
         """Take in the addresses now known for the cut's names."""
-        for name in self.cut.names():
-            for address in self.core.usable(self._addresses(name, now)):
-                if address in self.candidates:
+        core, candidates = self.core, self.candidates
+        lengths = core.settings.address_lengths
+        for name, addresses in self._addresses(self.cut.names(), now):
+            for address in addresses:
+                if address in candidates or len(address) not in lengths:
                     continue
-                if len(self.candidates) >= limits.ADDRESSES_PER_ZONE:
+                verdict, tier, never = core.policy.standing(address)
+                if never:
+                    continue
+                if len(candidates) >= limits.ADDRESSES_PER_ZONE:
                     return
-                candidate = Candidate(address, name, self.core.policy.tier(address))
-                candidate.failed = self.core.servers.is_lame(address, self.cut.zone, now)
-                self.candidates[address] = candidate
-                if self.core.policy.verdict(address) is Verdict.DOMESTIC:
+                candidate = Candidate(address, name, tier, core.servers.get(address))
+                candidate.failed = core.servers.is_lame(address, self.cut.zone, now)
+                candidates[address] = candidate
+                if verdict is Verdict.DOMESTIC:
                     self.domestic_known = True
                 # Patience with a tier starts again for a server that was not known before.
-                self.began.pop(candidate.tier, None)
+                self.began.pop(tier, None)
 
     def _weigh_again(self) -> None:
         """The policy was replaced: what is asked from here on follows the new one."""
@@ -81,33 +94,34 @@ class Contest:
         allowed = self.core.usable(self.candidates)
         self.domestic_known = False
         for address, candidate in self.candidates.items():
-            candidate.tier = self._policy.tier(address)
+            verdict, candidate.tier, _ = self._policy.standing(address)
             candidate.failed |= address not in allowed
-            if self._policy.verdict(address) is Verdict.DOMESTIC:
+            if verdict is Verdict.DOMESTIC:
                 self.domestic_known = True
 
-    def _addresses(self, name: Name, now: float) -> tuple[Address, ...]:
-        found = list(self.cut.addresses.get(name, ()))
-        for rtype in (Type.A, Type.AAAA):
-            cached = self.core.records.get(name, rtype, now)
-            if cached is not None and cached.rrset is not None:
-                found += [Address(r) for r in cached.rrset.rdatas if r not in found]
-        return tuple(found)
+    def _addresses(
+        self, names: tuple[Name, ...], now: float
+    ) -> list[tuple[Name, Sequence[Address]]]:
+        """The addresses of each name: those of the cut, then those among the records."""
+        own = self.cut.addresses
+        cached = cast("Sequence[Sequence[Address]]", self.core.records.addresses(names, now))
+        return [
+            (name, (*own[name], *found) if name in own else found)
+            for name, found in zip(names, cached, strict=True)
+        ]
 
     def unresolved(self, now: float) -> tuple[Name, ...]:
         """Names of the cut with no address known and none looked up lately."""
-        return tuple(
-            name
-            for name in self.cut.names()
-            if not self.cut.is_resolved(name, now) and not self._addresses(name, now)
-        )[: limits.GLUELESS_PER_STEP]
+        names = tuple([n for n in self.cut.names() if not self.cut.is_resolved(n, now)])
+        missing = [name for name, addresses in self._addresses(names, now) if not addresses]
+        return tuple(missing[: limits.GLUELESS_PER_STEP])
 
     def opening(self, now: float) -> list[Candidate]:
         """Whom a lookup that begins now would choose from; none when it would do something else
         first, or when one of the first tier is held down or lame."""
         first = min((c.tier for c in self.candidates.values()), default=0)
         live = self._of_tier(first)
-        if any(c.failed or self._held(c) for c in live) or (first > 0 and self.unresolved(now)):
+        if any(c.failed or c.held for c in live) or (first > 0 and self.unresolved(now)):
             return []
         return live
 
@@ -124,7 +138,7 @@ class Contest:
             self.began.setdefault(tier, now)
             if now >= self.patience_ends():
                 continue
-            live = [c for c in self._of_tier(tier) if not c.failed and not self._held(c)]
+            live = [c for c in self._of_tier(tier) if not c.failed and not c.server.held]
             if due := [c for c in live if not c.spent]:
                 return self._pick(due)
             if any(c.waiting for c in live):
@@ -137,7 +151,7 @@ class Contest:
             return self.next(now)
         if not self._resolved and self.unresolved(now):
             return Step.RESOLVE
-        left = [c for c in self.candidates.values() if not c.spent and not self._held(c)]
+        left = [c for c in self.candidates.values() if not c.spent and not c.held]
         if left:
             first = min(c.tier for c in left)
             return self._pick([c for c in left if c.tier == first])
@@ -174,13 +188,13 @@ class Contest:
 
     def held_all(self) -> list[Candidate]:
         """Held-down servers of every tier: for when nothing else is left."""
-        return [c for c in self.candidates.values() if not c.failed and self._held(c)]
+        return [c for c in self.candidates.values() if c.server.held and not c.failed]
 
     def is_needless(self, chosen: Candidate, now: float) -> bool:
         """The resolver's own check, made apart from the choice: an earlier tier has a server that
         has not failed and still has tries or a reply due, and patience with it has not run out."""
         for other in self.candidates.values():
-            if other.tier >= chosen.tier or other.failed or self._held(other):
+            if other.tier >= chosen.tier or other.failed or other.held:
                 continue
             patience_left = now < self.began.get(other.tier, now) + self.core.policy.patience
             if patience_left and (other.waiting or not other.spent):
@@ -190,13 +204,12 @@ class Contest:
     def _of_tier(self, tier: int) -> list[Candidate]:
         return [c for c in self.candidates.values() if c.tier == tier]
 
-    def _held(self, candidate: Candidate) -> bool:
-        return self.core.servers.get(candidate.address).held
-
     def _pick(self, due: list[Candidate]) -> Candidate:
-        chance, servers = self.core.chance, self.core.servers
-        fewest = min(c.tries for c in due)
+        fewest = min([c.tries for c in due])
         fresh = [c for c in due if c.tries == fewest]
-        if len(fresh) > 1 and chance.randrange(limits.EXPLORE_ONE_IN) == 0:
-            return fresh[chance.randrange(len(fresh))]
-        return min(fresh, key=lambda c: servers.get(c.address).score() * chance.uniform(0.85, 1.15))
+        if len(fresh) == 1:
+            return fresh[0]
+        random = self.core.chance.random
+        if random() * limits.EXPLORE_ONE_IN < 1:
+            return fresh[int(random() * len(fresh))]
+        return min(fresh, key=lambda c: c.server.score() * (0.85 + 0.3 * random()))

@@ -3,7 +3,7 @@
 Built once by the composition root (or by a test, in virtual time) and handed to the scheduler.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,10 +12,15 @@ from resolver.delegation import Delegations
 from resolver.mirrors.shelf import Shelf
 from resolver.model import (
     Address,
+    Cached,
+    CachedKind,
     Label,
     Purpose,
-    RecordCache,
-    Verdict,
+    Question,
+    Rank,
+    RRset,
+    Security,
+    Standing,
 )
 from resolver.names import Name
 from resolver.plan import NoPlans, Planner
@@ -25,11 +30,49 @@ from resolver.servers import Servers
 class Chance(Protocol):
     """A source of chance, seeded in tests (:class:`random.Random` is one)."""
 
-    def uniform(self, a: float, b: float) -> float:
-        """A number between ``a`` and ``b``."""
+    def random(self) -> float:
+        """A number from 0 up to, not including, 1."""
 
-    def randrange(self, stop: int, /) -> int:
-        """A whole number from 0 up to, not including, ``stop``."""
+
+class RecordCache(Protocol):
+    """RRsets and negative answers as facts: no verdicts (RFC 2181, RFC 2308).
+
+    TTLs are clamped here. ``now`` is monotonic seconds of the one clock.
+    """
+
+    def get(self, name: Name, rtype: int, now: float) -> Cached | None:
+        """The live entry for name and type; an NXDOMAIN entry answers for every type."""
+
+    def get_stale(self, name: Name, rtype: int, now: float) -> Cached | None:
+        """The entry for name and type, live or kept past its TTL (RFC 8767); the TTLs of what is
+        stale are 0."""
+
+    def find(self, name: Name, rtype: int, now: float, stale: bool = False) -> Cached | None:
+        """What :meth:`get` (or :meth:`get_stale`) gives, else a CNAME of the name, else the
+        closest DNAME above it."""
+
+    def addresses(self, names: tuple[Name, ...], now: float) -> Sequence[tuple[bytes, ...]]:
+        """Of each name the addresses of its A records, then those of its AAAA records."""
+
+    def put(
+        self, rrset: RRset, rank: Rank, security: Security, origin: Address, now: float
+    ) -> bool:
+        """Store records unless a live entry of better rank stands. TTL 0 is not stored."""
+
+    def put_negative(
+        self,
+        question: Question,
+        kind: CachedKind,
+        ttl: int,
+        proofs: tuple[RRset, ...],
+        security: Security,
+        origin: Address,
+        now: float,
+    ) -> None:
+        """Store NODATA for name and type, or NXDOMAIN for the whole name (RFC 2308 section 5)."""
+
+    def flush(self, name: Name, subtree: bool) -> int:
+        """Forget a name (or it and all below); number of entries dropped."""
 
 
 class BorderPolicy(Protocol):
@@ -39,17 +82,11 @@ class BorderPolicy(Protocol):
     def patience(self) -> float:
         """Seconds that a lookup gives to domestic servers before it goes abroad."""
 
-    def tier(self, address: Address) -> int:
-        """Order in which servers are asked: 0 domestic, 1 unknown, 2 foreign."""
+    def standing(self, address: Address) -> Standing:
+        """Where the address is, in which tier it is asked, and whether at all."""
 
     def label(self, address: Address, purpose: Purpose, domestic_known: bool) -> Label:
         """What an exchange with this address is counted under."""
-
-    def verdict(self, address: Address) -> Verdict:
-        """Where the address is."""
-
-    def never_ask(self, address: Address) -> bool:
-        """Whether this address must not be asked at all."""
 
 
 Hints = tuple[tuple[Name, tuple[Address, ...]], ...]
@@ -69,6 +106,11 @@ class CoreSettings:
     serve_stale: bool = False
     ttl_max: int = limits.TTL_MAX
     ttl_negative_max: int = limits.NEGATIVE_SECONDS_MAX
+
+    @property
+    def address_lengths(self) -> tuple[int, ...]:
+        """Octets of an address of a family in use."""
+        return ((4, 16) if self.ipv6 else (4,)) if self.ipv4 else ((16,) if self.ipv6 else ())
 
 
 def reraise(fault: Exception) -> None:
@@ -96,9 +138,6 @@ class Core:
 
     def usable(self, addresses: Iterable[Address]) -> tuple[Address, ...]:
         """Addresses of a family in use that may be asked."""
-        families = (4 if self.settings.ipv4 else 0, 16 if self.settings.ipv6 else 0)
-        return tuple(
-            address
-            for address in addresses
-            if len(address) in families and not self.policy.never_ask(address)
-        )
+        standing = self.policy.standing
+        lengths = self.settings.address_lengths
+        return tuple([a for a in addresses if len(a) in lengths and not standing(a).never])

@@ -121,8 +121,10 @@ def glue_for(
     names: Iterable[Name], message: Message, bailiwick: Name
 ) -> dict[Name, tuple[Address, ...]]:
     """Addresses in the additional section of those names that lie in ``bailiwick``."""
-    wanted = {name for name in names if is_subdomain(name, bailiwick)}
     found: dict[Name, tuple[Address, ...]] = {}
+    if not message.additional:
+        return found
+    wanted = {name for name in names if is_subdomain(name, bailiwick)}
     for rrset in message.additional:
         if rrset.rtype in (Type.A, Type.AAAA) and rrset.name in wanted:
             found[rrset.name] = found.get(rrset.name, ()) + tuple(map(Address, rrset.rdatas))

@@ -7,7 +7,7 @@ RFC 4035 section 3.1.4.1 (DS is asked of the parent).
 from collections.abc import Generator
 
 from resolver import limits
-from resolver.asking import Reply, Unanswered, ask_zone, in_a_word
+from resolver.asking import Reply, Unanswered, ask_zone
 from resolver.contest import Candidate
 from resolver.delegation import Delegation, from_referral, glue_for, targets
 from resolver.minimise import Minimiser
@@ -17,6 +17,7 @@ from resolver.model import Address, CachedKind, Purpose, Question, Rank, RRset, 
 from resolver.names import ROOT, Name, is_subdomain, parent
 from resolver.response import Alias, Negative, Positive, Referral, TooLong, classify
 from resolver.scrub import scrub
+from resolver.servers import Server
 from resolver.task import Task
 from resolver.wishes import LookUpAll, News, Wish
 
@@ -77,8 +78,8 @@ def _from_mirror(task: Task, mirror: ZoneCopy, question: Question) -> Reply:
     settings = task.core.settings
     message = scrub(answer.reply(mirror, question), mirror.apex, settings.ttl_max)
     meaning = classify(message, mirror.apex, question, settings.ttl_negative_max)
-    task.mirror_used(mirror.apex, mirror.serial, question, in_a_word(meaning))
-    return Reply(meaning, message, Candidate(Address(b""), mirror.apex, 0))
+    task.mirror_used(mirror.apex, mirror.serial, question, meaning.told)
+    return Reply(meaning, message, Candidate(Address(b""), mirror.apex, 0, Server()))
 
 
 def _known(task: Task, asked: Question) -> bool:

@@ -9,10 +9,20 @@ from typing import Protocol, TypeVar
 
 from resolver import limits, local
 from resolver.asking import Unanswered
-from resolver.core import Core
+from resolver.core import Core, RecordCache
 from resolver.descend import Piece, descend
-from resolver.model import Cached, CachedKind, Ede, Purpose, Question, Rcode, Result, RRset, Type
-from resolver.names import Name, ancestors, from_wire
+from resolver.model import (
+    Cached,
+    CachedKind,
+    Ede,
+    Purpose,
+    Question,
+    Rcode,
+    Result,
+    RRset,
+    Type,
+)
+from resolver.names import Name, from_wire
 from resolver.response import YXDOMAIN, Alias, Negative, Positive, TooLong, synthesise
 from resolver.task import Task
 from resolver.wishes import News, Wish
@@ -43,7 +53,7 @@ def _fetch(task: Task, link: Question) -> Fetched:
     """The piece for one name on the way: from the records, else from the network."""
     # A refresh is there to learn anew what the records still hold.
     refreshed = task.purpose is Purpose.REFRESH and link.name == task.question.name
-    piece = None if refreshed else from_records(task.core.records.get, link, task.now)
+    piece = None if refreshed else from_records(task.core.records, link, task.now)
     if piece is not None:
         return piece
     return (yield from descend(task, link))
@@ -96,41 +106,30 @@ def _negative(piece: Negative, answer: list[RRset]) -> Result:
     return Result(rcode, tuple(answer), authority, cacheable=piece.soa is not None)
 
 
-Get = Callable[[Name, int, float], Cached | None]
-"""One of the ways to read a record cache."""
-
-
-def from_records(get: Get, question: Question, now: float) -> Piece | None:
-    """The piece that the record cache holds: records, a negative answer, or an alias."""
-    if question.rtype in (Type.ANY, Type.RRSIG):
+def from_records(
+    records: RecordCache, question: Question, now: float, stale: bool = False
+) -> Piece | None:
+    """The piece that the record cache holds: records, a negative answer, or an alias. ``stale``:
+    what is kept past its TTL will do."""
+    name, rtype = question
+    if rtype in (Type.ANY, Type.RRSIG):
         return None
-    name = question.name
-    cached = get(name, question.rtype, now)
-    if cached is not None:
-        if cached.rrset is not None:
-            return Positive((), (cached.rrset,))
+    cached = records.find(name, rtype, now, stale)
+    if cached is None:
+        return None
+    rrset = cached.rrset
+    if rrset is None:
         return _cached_negative(cached, name)
-    if question.rtype == Type.CNAME:
-        return None
-    alias = get(name, Type.CNAME, now)
-    if alias is not None and alias.rrset is not None:
-        return Alias((alias.rrset,), from_wire(alias.rrset.rdatas[0]))
-    return _from_dname(get, name, now)
+    if rrset.rtype == rtype and rrset.name == name:
+        return Positive((), (rrset,))
+    if rrset.rtype == Type.CNAME:
+        return Alias((rrset,), from_wire(rrset.rdatas[0]))
+    cname = synthesise(rrset, name)
+    if cname is None:
+        return TooLong((rrset,))
+    return Alias((rrset, cname), from_wire(cname.rdatas[0]))
 
 
 def _cached_negative(cached: Cached, name: Name) -> Negative:
     soa = cached.proofs[0] if cached.proofs else None
     return Negative((), name, cached.kind is CachedKind.NXDOMAIN, soa, cached.proofs[1:])
-
-
-def _from_dname(get: Get, name: Name, now: float) -> Alias | TooLong | None:
-    for above in ancestors(name):
-        if above == name:
-            continue
-        cached = get(above, Type.DNAME, now)
-        if cached is not None and cached.rrset is not None:
-            cname = synthesise(cached.rrset, name)
-            if cname is None:
-                return TooLong((cached.rrset,))
-            return Alias((cached.rrset, cname), from_wire(cname.rdatas[0]))
-    return None

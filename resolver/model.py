@@ -10,7 +10,7 @@ route, destination: see ``docs/architecture.md``).
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from ipaddress import ip_address
-from typing import NamedTuple, NewType, Protocol
+from typing import NamedTuple, NewType
 
 from resolver.names import Name
 
@@ -232,6 +232,14 @@ class Outcome(NamedTuple):
     size: int = 0  # octets of the reply
 
 
+class Standing(NamedTuple):
+    """What a policy says of an address as a server."""
+
+    verdict: Verdict
+    tier: int  # order in which servers are asked: 0 domestic, 1 unknown, 2 foreign
+    never: bool  # it must not be asked at all
+
+
 class Label(NamedTuple):
     """What an exchange is counted under. Closed sets only."""
 
@@ -274,40 +282,6 @@ class Cached(NamedTuple):
     rank: Rank
     security: Security
     origin: Address  # server that it came from; b"" for local
-
-
-class RecordCache(Protocol):
-    """RRsets and negative answers as facts: no verdicts (RFC 2181, RFC 2308).
-
-    TTLs are clamped here. ``now`` is monotonic seconds of the one clock.
-    """
-
-    def get(self, name: Name, rtype: int, now: float) -> Cached | None:
-        """The live entry for name and type; an NXDOMAIN entry answers for every type."""
-
-    def get_stale(self, name: Name, rtype: int, now: float) -> Cached | None:
-        """The entry for name and type, live or kept past its TTL (RFC 8767); the TTLs of what is
-        stale are 0."""
-
-    def put(
-        self, rrset: RRset, rank: Rank, security: Security, origin: Address, now: float
-    ) -> bool:
-        """Store records unless a live entry of better rank stands. TTL 0 is not stored."""
-
-    def put_negative(
-        self,
-        question: Question,
-        kind: CachedKind,
-        ttl: int,
-        proofs: tuple[RRset, ...],
-        security: Security,
-        origin: Address,
-        now: float,
-    ) -> None:
-        """Store NODATA for name and type, or NXDOMAIN for the whole name (RFC 2308 section 5)."""
-
-    def flush(self, name: Name, subtree: bool) -> int:
-        """Forget a name (or it and all below); number of entries dropped."""
 
 
 class ClientContext(NamedTuple):

@@ -79,14 +79,14 @@ def from_wire(wire: bytes) -> Name:
     Raises:
         BadName: torn, compressed or too long.
     """
-    at = 0
-    while at < len(wire) and wire[at]:
-        if wire[at] > LABEL_MAX:
+    at, end = 0, len(wire) - 1
+    while at < end and (length := wire[at]):
+        if length > LABEL_MAX:
             raise BadName("compressed or reserved label in a stored name")
-        at += 1 + wire[at]
-    if at + 1 != len(wire) or len(wire) > OCTETS_MAX:
+        at += 1 + length
+    if at != end or wire[end] or end >= OCTETS_MAX:
         raise BadName("torn name")
-    return Name(lower(wire))
+    return Name(wire.lower())
 
 
 def lower(wire: bytes) -> bytes:

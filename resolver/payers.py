@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def payers(task: Task) -> list[tuple["Lookup", Task]]:
     """Every lookup that waits for a task, directly or through others, with what it waits at."""
-    found: list[tuple[Lookup, Task]] = []
+    found = [(waiter, task) for waiter in task.waiters if not isinstance(waiter, tuple)]
+    if len(found) == len(task.waiters):
+        return found  # as nearly always
+    found = []
     seen = {id(task)}
     queue = [task]
     while queue and len(seen) < limits.PAYERS_WALK_MAX:
@@ -76,7 +79,7 @@ def books(task: Task, told: frozenset[int] = frozenset()) -> Books:
         exchanges=len(spent),
         abroad=len(escapes),
         reason=escapes[0].ask.label.reason if escapes else Reason.NONE,
-        needless=sum(t.needless for t in spent),
+        needless=sum([t.needless for t in spent]),
         trail=[t.exchange() for t in spent],
         mirrored=_mirrored(task, told) if task.core.mirrors else [],
     )

@@ -9,7 +9,7 @@ as lame; without either it is taken, with a lower rank (home-made servers forget
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from resolver import limits
 from resolver.model import Message, Question, Rcode, RRset, Type
@@ -20,6 +20,7 @@ from resolver.names import Name, from_wire, is_subdomain, replace_suffix
 class Positive:
     """Records of the type asked for, after ``chain`` (aliases within the zone, in order)."""
 
+    told: ClassVar = "positive"
     chain: tuple[RRset, ...]
     records: tuple[RRset, ...]
 
@@ -28,6 +29,7 @@ class Positive:
 class Alias:
     """The chain leads to ``target``, which must be asked for elsewhere or again."""
 
+    told: ClassVar = "alias"
     chain: tuple[RRset, ...]
     target: Name
 
@@ -43,11 +45,17 @@ class Negative:
     soa: RRset | None
     proofs: tuple[RRset, ...]
 
+    @property
+    def told(self) -> str:
+        """The meaning in one word."""
+        return "nxdomain" if self.nxdomain else "nodata"
+
 
 @dataclass(frozen=True, slots=True)
 class Referral:
     """A cut strictly below the zone asked, at or above the name."""
 
+    told: ClassVar = "referral"
     ns: RRset
     ds: RRset | None
 
@@ -56,26 +64,29 @@ class Referral:
 class Lame:
     """The server does not serve the zone."""
 
-    kind: Literal["lame", "upward", "refused"]
+    told: Literal["lame", "upward", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
     """The server cannot answer this question: its rcode in words, or what is wrong."""
 
-    kind: str
+    told: str
 
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
     """A DNAME whose target would be over 255 octets: YXDOMAIN (RFC 6672 section 2.2)."""
 
+    told: ClassVar = "toolong"
     chain: tuple[RRset, ...]
 
 
 Meaning = Positive | Alias | Negative | TooLong | Referral | Lame | Broken
 
-_RCODES = {
+_SOUND = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
+_NOTHING: tuple[RRset, ...] = ()
+_RCODES: dict[int, str] = {
     Rcode.FORMERR: "formerr",
     Rcode.SERVFAIL: "servfail",
     Rcode.NOTIMP: "notimp",
@@ -91,20 +102,14 @@ def classify(
     ttl_negative_max: int = limits.NEGATIVE_SECONDS_MAX,
 ) -> Meaning:
     """The meaning of a scrubbed reply from a server of ``zone``."""
-    if message.rcode == Rcode.REFUSED:
-        return Lame("refused")
-    if message.rcode == YXDOMAIN and message.answer and message.answer[0].rtype == Type.DNAME:
-        return TooLong(message.answer[:1])
-    if message.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN):
-        return Broken(
-            _RCODES.get(Rcode(message.rcode), "rcode")
-            if message.rcode in _RCODES
-            else f"rcode{message.rcode}"
-        )
-    chain, name = _chain(message.answer, question)
-    if any(link.name == name for link in chain):
-        return Alias(chain, name)  # a loop; the resolution sees it and ends
-    records = _records(message.answer, name, question.rtype)
+    if message.rcode not in _SOUND:
+        return _refusal(message)
+    chain, name, records = _NOTHING, question.name, _NOTHING
+    if message.answer:
+        chain, name = _chain(message.answer, question)
+        if any(link.name == name for link in chain):
+            return Alias(chain, name)  # a loop; the resolution sees it and ends
+        records = _records(message.answer, name, question.rtype)
     if (chain or records or message.rcode == Rcode.NXDOMAIN) and _from_cache(message):
         return Lame("lame")
     if records:
@@ -115,6 +120,16 @@ def classify(
     if chain and (not isinstance(negative, Negative) or negative.soa is None):
         return Alias(chain, name)
     return negative
+
+
+def _refusal(message: Message) -> Meaning:
+    """What an rcode other than NOERROR and NXDOMAIN means."""
+    rcode = message.rcode
+    if rcode == Rcode.REFUSED:
+        return Lame("refused")
+    if rcode == YXDOMAIN and message.answer and message.answer[0].rtype == Type.DNAME:
+        return TooLong(message.answer[:1])
+    return Broken(_RCODES.get(rcode, f"rcode{rcode}"))
 
 
 def _chain(answer: tuple[RRset, ...], question: Question) -> tuple[tuple[RRset, ...], Name]:
@@ -140,8 +155,9 @@ def _chain(answer: tuple[RRset, ...], question: Question) -> tuple[tuple[RRset, 
 def _alias_at(
     answer: tuple[RRset, ...], name: Name, rtype: int
 ) -> tuple[tuple[RRset, ...], Name | None] | None:
-    if any(rrset.name == name and rrset.rtype == rtype for rrset in answer):
-        return None
+    for rrset in answer:
+        if rrset.rtype == rtype and rrset.name == name:
+            return None
     for rrset in answer:
         if rrset.rtype == Type.DNAME and rrset.name != name and is_subdomain(name, rrset.name):
             cname = synthesise(rrset, name)
@@ -165,12 +181,12 @@ def synthesise(dname: RRset, name: Name) -> RRset | None:
 
 def _records(answer: tuple[RRset, ...], name: Name, rtype: int) -> tuple[RRset, ...]:
     if rtype == Type.ANY:
-        return tuple(rrset for rrset in answer if rrset.name == name)
-    return tuple(rrset for rrset in answer if rrset.name == name and rrset.rtype == rtype)
+        return tuple([rrset for rrset in answer if rrset.name == name])
+    return tuple([rrset for rrset in answer if rrset.rtype == rtype and rrset.name == name])
 
 
 def _referral(message: Message, zone: Name, name: Name) -> Referral | Lame | None:
-    if message.rcode != Rcode.NOERROR or any(r.rtype == Type.SOA for r in message.authority):
+    if message.rcode != Rcode.NOERROR or Type.SOA in [r.rtype for r in message.authority]:
         return None
     below = [
         rrset

@@ -33,7 +33,7 @@ from resolver.model import (
 )
 from resolver.payers import books, payers, tickets, waits_above
 from resolver.plan import Punt
-from resolver.task import Task, probing
+from resolver.task import Flight, Sameness, Task, probing
 from resolver.wishes import Arrived, Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
 
 Done = Callable[[Result, Books], None]
@@ -70,8 +70,8 @@ class Scheduler:
         self._tasks: dict[Question, Task] = {}
         self._probes: dict[Address, Task] = {}
         self.tickets = 0
-        self._asks: dict[int, tuple[Ask, list[tuple[Task, Tried]]]] = {}
-        self._flying: dict[tuple[Address, Question, Transport, bool], int] = {}
+        self._flights: dict[int, Flight] = {}
+        self._latest: dict[Sameness, Flight] = {}
         self._ready: deque[Task] = deque()
         self._timers: list[tuple[float, int, Task]] = []
         self._timer_count = 0
@@ -142,15 +142,16 @@ class Scheduler:
     def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
         """The end of one exchange. Unknown tickets are our own fault."""
         self.now = now
-        ask, hearers = self._asks.pop(ticket)
-        if self._flying.get(_flight(ask)) == ticket:
-            del self._flying[_flight(ask)]
+        flight = self._flights.pop(ticket)
+        if self._latest.get(flight.sameness) is flight:
+            del self._latest[flight.sameness]
+        ask = flight.ask
         server = self.core.servers.get(ask.address)
         if outcome.message is not None and ask.transport is Transport.UDP:
             server.replied(outcome.rtt)
         elif outcome.message is not None:
             server.alive()
-        for task, tried in hearers:
+        for task, tried in flight.hearers:
             if task.over:
                 tried.outcome, tried.rtt = "late", outcome.rtt
             else:
@@ -227,7 +228,7 @@ class Scheduler:
             self._advance(task, news)
 
     def _advance(self, task: Task, news: News | None) -> None:
-        task.advance(news)
+        task.advance(news, self.now)
         if task.result is not None:
             self._finish(task, task.result)
         elif task.wish is not None:
@@ -252,21 +253,21 @@ class Scheduler:
         """Charge an exchange to all payers and put it into the batch; false when none can pay."""
         if not task.is_probe and not self._charge(task):
             return False
-        flight = _flight(tried.ask)
-        ticket = self._flying.get(flight, 0)
-        if ticket and all(hearer is not task for hearer, _ in self._asks[ticket][1]):
+        ask = tried.ask
+        sameness = (ask.address, ask.question, ask.transport, ask.edns)
+        flight = self._latest.get(sameness)
+        if flight is not None and task not in [hearer for hearer, _ in flight.hearers]:
             # Another task has just asked this server the same: hear its reply (RFC 5452 5.1).
-            tried.ask, tried.needless = self._asks[ticket][0], False
+            tried.ask, tried.needless = flight.ask, False
         else:
             self.tickets += 1
-            ticket = self.tickets
             self.needless += tried.needless
-            self._asks[ticket] = (tried.ask, [])
-            self._flying[flight] = ticket
-            self._batch.append((ticket, tried.ask))
-        tried.ticket = ticket
-        task.spent[ticket] = tried
-        self._asks[ticket][1].append((task, tried))
+            flight = Flight(self.tickets, ask, sameness, [])
+            self._flights[flight.ticket] = self._latest[sameness] = flight
+            self._batch.append((flight.ticket, ask))
+        tried.ticket = flight.ticket
+        task.spent[flight.ticket] = tried
+        flight.hearers.append((task, tried))
         return True
 
     def _charge(self, task: Task) -> bool:
@@ -392,7 +393,3 @@ class Scheduler:
             if isinstance(task.wish, AwaitProbe) and wish.address in task.wish.addresses:
                 task.probed = Probed(wish.address)
                 self._wake(task)
-
-
-def _flight(ask: Ask) -> tuple[Address, Question, Transport, bool]:
-    return ask.address, ask.question, ask.transport, ask.edns

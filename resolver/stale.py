@@ -60,8 +60,8 @@ def _fetch(look: _Look, link: Question) -> Fetched:
     """What is live comes first, name by name: an alias that is new beats old records."""
     yield from ()
     records, now = look.core.records, look.now
-    live = from_records(records.get, link, now)
-    return live or from_records(records.get_stale, link, now) or Unanswered(spoke=False)
+    live = from_records(records, link, now)
+    return live or from_records(records, link, now, stale=True) or Unanswered(spoke=False)
 
 
 def _limited(section: tuple[RRset, ...]) -> tuple[RRset, ...]:

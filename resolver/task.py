@@ -5,11 +5,21 @@ Only :mod:`resolver.schedule` steps a task; a resolution sees ``core``, ``now``,
 """
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resolver import limits
-from resolver.core import Core
-from resolver.model import Ask, Ede, LocalStep, Purpose, Question, Rcode, Result
+from resolver.model import (
+    Address,
+    Ask,
+    Ede,
+    LocalStep,
+    Purpose,
+    Question,
+    Rcode,
+    Result,
+    Transport,
+)
 from resolver.names import Name
 from resolver.plan import Punt
 from resolver.wishes import (
@@ -35,8 +45,9 @@ class Task:
     """The resolution of one question, shared by all waiters."""
 
     __slots__ = (
-        "_scheduler", "begun", "children", "depth", "inbox", "is_probe", "is_ready",
-        "mirrored", "over", "pending", "probed", "punt", "purpose", "question", "result", "results",
+        "_scheduler", "begun", "children", "core", "depth", "inbox", "is_probe", "is_ready",
+        "mirrored", "now", "over", "pending", "probed", "punt", "purpose", "question", "result",
+        "results",
         "spent", "steps", "waiters", "wish",
     )  # fmt: skip
 
@@ -44,6 +55,8 @@ class Task:
         self, scheduler: "Scheduler", question: Question, purpose: Purpose, depth: int
     ) -> None:
         self._scheduler = scheduler
+        self.core = scheduler.core  # the state that all resolutions share
+        self.now = scheduler.now  # the time of this step, monotonic seconds
         self.question = question
         self.purpose = purpose
         self.depth = depth
@@ -60,16 +73,6 @@ class Task:
         self.probed: Probed | None = None
         self.punt: Punt | None = None
         self.begun = self.is_ready = self.is_probe = self.over = False
-
-    @property
-    def core(self) -> Core:
-        """The state that all resolutions share."""
-        return self._scheduler.core
-
-    @property
-    def now(self) -> float:
-        """The time of this step, monotonic seconds."""
-        return self._scheduler.now
 
     def has_news(self) -> bool:
         """Whether an exchange has ended that the resolution has not heard of yet."""
@@ -107,8 +110,9 @@ class Task:
             case None:
                 return None
 
-    def advance(self, news: News | None) -> None:
+    def advance(self, news: News | None, now: float) -> None:
         """Step the generator to its next wish or its result."""
+        self.now = now
         try:
             self.wish = next(self.steps) if news is None else self.steps.send(news)
         except StopIteration as stop:
@@ -125,6 +129,20 @@ class Task:
     def close(self) -> None:
         """End the generator; nothing of it runs again."""
         self.steps.close()
+
+
+Sameness = tuple[Address, Question, Transport, bool]
+"""What makes two asks one: the last is whether EDNS is used."""
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """An exchange under way, and the resolutions that hear of its end."""
+
+    ticket: int
+    ask: Ask
+    sameness: Sameness
+    hearers: list[tuple[Task, Tried]]
 
 
 def probing(task: Task, wish: Probe, edns: bool) -> Steps:

@@ -25,12 +25,13 @@ from resolver.model import (
     Result,
     RRset,
     Security,
+    Standing,
     Transport,
     Type,
     Verdict,
     address_text,
 )
-from resolver.names import Name, from_wire, is_subdomain, to_text
+from resolver.names import Name, ancestors, from_wire, is_subdomain, to_text
 from resolver.schedule import Scheduler
 from tests.virtual_servers import Host, Zone, address, name
 
@@ -79,7 +80,7 @@ class VirtualDoor:
 
 
 class DictRecords:
-    """Implements :class:`resolver.model.RecordCache` with a dict, by the letter."""
+    """Implements :class:`resolver.core.RecordCache` with a dict, by the letter."""
 
     def __init__(self) -> None:
         self.entries: dict[tuple[Name, int], tuple[float, float, Cached]] = {}
@@ -101,6 +102,26 @@ class DictRecords:
             if live is None and entry is not None and entry[1] + self.stale > now:
                 return _aged(entry[2], 1 << 31)
         return live
+
+    def find(self, at: Name, rtype: int, now: float, stale: bool = False) -> Cached | None:
+        get = self.get_stale if stale else self.get
+        found = get(at, rtype, now)
+        if found is not None or rtype == Type.CNAME:
+            return found
+        ways = [get(at, Type.CNAME, now)]
+        ways += [get(above, Type.DNAME, now) for above in ancestors(at) if above != at]
+        return next((way for way in ways if way is not None and way.rrset is not None), None)
+
+    def addresses(self, names: tuple[Name, ...], now: float) -> list[tuple[bytes, ...]]:
+        return [
+            tuple(
+                rdata
+                for found in (self.get(at, Type.A, now), self.get(at, Type.AAAA, now))
+                if found is not None and found.rrset is not None
+                for rdata in found.rrset.rdatas
+            )
+            for at in names
+        ]
 
     def put(
         self, records: RRset, rank: Rank, security: Security, origin: Address, now: float
@@ -161,10 +182,10 @@ class Border:
             return Verdict.DOMESTIC
         return Verdict.FOREIGN if at[0] == self.foreign else Verdict.UNKNOWN
 
-    def tier(self, at: Address) -> int:
-        if self.mode == "observe":
-            return 0
-        return (Verdict.DOMESTIC, Verdict.UNKNOWN, Verdict.FOREIGN).index(self.verdict(at))
+    def standing(self, at: Address) -> Standing:
+        verdict = self.verdict(at)
+        tier = (Verdict.DOMESTIC, Verdict.UNKNOWN, Verdict.FOREIGN).index(verdict)
+        return Standing(verdict, 0 if self.mode == "observe" else tier, at in self.banned)
 
     def label(self, at: Address, purpose: Purpose, domestic_known: bool) -> Label:
         verdict = self.verdict(at)
@@ -176,9 +197,6 @@ class Border:
             unknown = verdict is Verdict.UNKNOWN
             reason = Reason.UNLOCATED if unknown else Reason.NO_DOMESTIC_SERVER
         return Label(verdict, "none" if verdict is Verdict.UNKNOWN else "XB", purpose, reason)
-
-    def never_ask(self, at: Address) -> bool:
-        return at in self.banned
 
 
 class Internet:

@@ -275,7 +275,7 @@ class Keeper:
             least, most = _BOUNDS[field_at]
             mirror.gap = min(max(stated, least), most)
         # Spread, so that the mirrors of a country do not all come at once.
-        mirror.due = self._clock.now() + mirror.gap * self._tools.core.chance.uniform(0.9, 1.0)
+        mirror.due = self._clock.now() + mirror.gap * (0.9 + 0.1 * self._tools.core.chance.random())
 
     def _book(self, zone: Name, trail: list[Exchange]) -> None:
         if not trail or self._told is None:

@@ -88,7 +88,7 @@ class Round:
         core = self.tools.core
         usable = set(core.usable(primary.address for primary in self.wanted.primaries))
         allowed = [primary for primary in self.wanted.primaries if primary.address in usable]
-        return sorted(allowed, key=lambda one: (core.policy.tier(one.address), one.tier))
+        return sorted(allowed, key=lambda one: (core.policy.standing(one.address).tier, one.tier))
 
     async def _try(
         self, source: str, way: Callable[..., Awaitable[Held | Current]], *args: object
@@ -106,10 +106,10 @@ class Round:
     ) -> Held | Current:
         core = self.tools.core
         domestic_known = any(
-            core.policy.verdict(one.address) is Verdict.DOMESTIC for one in all_of_them
+            core.policy.standing(one.address).verdict is Verdict.DOMESTIC for one in all_of_them
         )
         label = core.policy.label(primary.address, Purpose.MIRROR_REFRESH, domestic_known)
-        tier = core.policy.tier(primary.address)
+        tier = core.policy.standing(primary.address).tier
         asked = Asked(self.tools.wire, self.wanted.zone, primary, label, tier, self.trail)
         announced = await asked.serial()
         ours = self.held.copy if self.held is not None else None

@@ -30,6 +30,32 @@ def test_records_come_back_with_all_that_was_put_and_ttls_counted_down() -> None
     assert cache.get(NAME, 1, 310.0) is None
 
 
+def test_what_answers_is_the_own_entry_else_the_alias_there_else_the_closest_dname_above() -> None:
+    cache, zone, upper = record_cache(), from_text("example.com."), from_text("com.")
+    assert cache.find(NAME, 1, 0.0, False) is None
+    for owner, rtype in ((upper, 39), (zone, 39), (NAME, 5), (NAME, 1)):
+        if owner == zone:  # that a name is missing says nothing of a DNAME above it
+            cache.put_negative(zone, 1, 2, 60, [], 0, b"", 0.0)
+            found = cache.find(NAME, 1, 0.0, False)
+            assert found is not None and found[1] is not None and found[1][:2] == (upper, 39)
+        cache.put((owner, rtype, 300, (b"\1x\0\0",), ()), 3, 0, b"", 0.0)
+        found = cache.find(NAME, 1, 0.0, False)
+        assert found is not None and found[1] is not None and found[1][:2] == (owner, rtype)
+    cname = cache.find(NAME, 5, 0.0, False)
+    assert cname is not None and cname[1] is not None and cname[1][1] == 5
+    assert cache.find(zone, 5, 0.0, False) is None  # an alias is not followed for a CNAME itself
+
+
+def test_addresses_of_names_are_those_of_both_families_in_order() -> None:
+    cache = record_cache()
+    cache.put((NAME, 28, 300, (bytes(16),), ()), 3, 0, b"", 0.0)
+    cache.put(A, 3, 0, b"", 0.0)
+    zone = from_text("example.com.")
+    cache.put_negative(zone, 1, 1, 60, [SOA], 0, b"", 0.0)
+    assert cache.addresses((zone, NAME), 1.0) == [(), (*A[3], bytes(16))]
+    assert cache.addresses((NAME,), 301.0) == [()]
+
+
 @pytest.mark.parametrize("kind", [1, 2])
 def test_negative_answers_come_back_with_their_proofs(kind: int) -> None:
     cache = record_cache()

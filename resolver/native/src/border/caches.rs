@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::plain_name;
 use super::wire::{rrset_from_python, rrsets_from_python, rrsets_to_tuple};
@@ -50,6 +50,32 @@ impl RecordCache {
         now: f64,
     ) -> PyResult<Option<Bound<'py, PyTuple>>> {
         self.inner.get_stale(name, rtype, now).map(|found| found_to_tuple(py, &found)).transpose()
+    }
+
+    fn find<'py>(
+        &self,
+        py: Python<'py>,
+        name: &[u8],
+        rtype: u16,
+        now: f64,
+        stale: bool,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let found = self.inner.find(plain_name(name)?, rtype, now, stale);
+        found.map(|found| found_to_tuple(py, &found)).transpose()
+    }
+
+    fn addresses<'py>(
+        &self,
+        py: Python<'py>,
+        names: &Bound<'py, PyTuple>,
+        now: f64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for name in names.iter_borrowed() {
+            let found = self.inner.addresses(name.cast::<PyBytes>()?.as_bytes(), now);
+            list.append(PyTuple::new(py, found.iter().map(|data| PyBytes::new(py, data)))?)?;
+        }
+        Ok(list)
     }
 
     fn put(

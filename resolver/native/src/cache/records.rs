@@ -55,6 +55,12 @@ pub struct Found {
     pub source: Source,
 }
 
+impl Found {
+    fn has_records(&self) -> bool {
+        self.kind == Kind::Records
+    }
+}
+
 /// One thing known of a name.
 struct Fact<'a> {
     kind: Kind,
@@ -263,18 +269,43 @@ impl RecordCache {
         if self.store.peek(hash, equal, |known| Known(known).facts().any(tells)) == Some(true) {
             return true;
         }
-        self.dnames.load(Relaxed) && self.is_below_dname(name, now)
+        self.dname_above(name, now, false).is_some()
     }
 
-    fn is_below_dname(&self, name: &[u8], now: f64) -> bool {
+    /// What answers for a name and type: what `get` (or `get_stale`) gives, else a CNAME of the
+    /// name, else the closest DNAME above it. The set's own name and type say which.
+    pub fn find(&self, name: &[u8], rrtype: u16, now: f64, stale: bool) -> Option<Found> {
+        self.read(name, rrtype, now, stale).or_else(|| {
+            if rrtype == rtype::CNAME {
+                return None;
+            }
+            let alias = self.read(name, rtype::CNAME, now, stale);
+            alias.filter(Found::has_records).or_else(|| self.dname_above(name, now, stale))
+        })
+    }
+
+    fn read(&self, name: &[u8], rrtype: u16, now: f64, stale: bool) -> Option<Found> {
+        if stale { self.get_stale(name, rrtype, now) } else { self.get(name, rrtype, now) }
+    }
+
+    fn dname_above(&self, name: &[u8], now: f64, stale: bool) -> Option<Found> {
         let mut at = 0;
-        while name[at] != 0 {
+        while self.dnames.load(Relaxed) && name[at] != 0 {
             at += 1 + usize::from(name[at]);
-            if self.get(&name[at..], rtype::DNAME, now).is_some() {
-                return true;
+            let dname = self.read(&name[at..], rtype::DNAME, now, stale);
+            let dname = dname.filter(Found::has_records);
+            if dname.is_some() {
+                return dname;
             }
         }
-        false
+        None
+    }
+
+    /// The addresses of a name: those of A, then those of AAAA.
+    pub fn addresses(&self, name: &[u8], now: f64) -> Vec<Box<[u8]>> {
+        let found = [rtype::A, rtype::AAAA].map(|rrtype| self.get(name, rrtype, now));
+        let sets = found.into_iter().flatten().filter(Found::has_records).flat_map(|f| f.sets);
+        sets.flat_map(|set| set.rdatas).collect()
     }
 
     /// Store records; whether they stand now. A negative answer for the name or type gives way
