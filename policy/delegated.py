@@ -26,9 +26,9 @@ from policy.listing import (
     shown,
 )
 
-REGISTRIES = frozenset({"afrinic", "apnic", "arin", "iana", "lacnic", "nro", "ripencc"})
+REGISTRIES = frozenset({"afrinic", "apnic", "arin", "iana", "ietf", "lacnic", "nro", "ripencc"})
 HELD = frozenset({"allocated", "assigned"})
-FREE = frozenset({"available", "reserved"})
+FREE = frozenset({"available", "reserved", "ianapool", "ietf"})  # the last two in the NRO's
 TYPES = frozenset({"asn", "ipv4", "ipv6"})
 _VERSION = re.compile(r"2(\.[0-9]+)?")
 

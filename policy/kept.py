@@ -36,7 +36,8 @@ class LastGood:
     def __init__(self, stands_in: bool = True) -> None:
         """``stands_in``: a copy may be used for a file that is not good, at a start."""
         self.directory: Path | None = None
-        self.problems: list[str] = []
+        self.problems: tuple[str, ...] = ()  # of what is in force
+        self._pending: list[str] = []
         self._accepted: dict[Path, _Good] = {}
         self._opened: dict[Path, _Good] = {}
         self._running = not stands_in
@@ -44,7 +45,7 @@ class LastGood:
     def begin(self, directory: Path | None) -> None:
         """A load begins: forget what an earlier one has opened."""
         self.directory = directory / "evidence" if directory is not None else None
-        self.problems = []
+        self._pending = []
         self._opened = {}
 
     def records(self, path: Path) -> int | None:
@@ -69,7 +70,7 @@ class LastGood:
 
     def stand_in(self, path: Path, messages: Sequence[str]) -> None:
         """The copy is used, since this is wrong with the file."""
-        self.problems.append(f"{messages[0]}; the last good copy of {path.name} stands in")
+        self._pending.append(f"{messages[0]}; the last good copy of {path.name} stands in")
 
     def accept(self) -> None:
         """What was opened is in force now: remember it, on disk too.
@@ -77,6 +78,7 @@ class LastGood:
         Raises ``OSError`` when the directory cannot be written.
         """
         self._running = True
+        self.problems = tuple(self._pending)
         self._accepted = self._opened
         if self.directory is None:
             return

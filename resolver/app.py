@@ -184,8 +184,8 @@ class App:
         config, policy = self._loaded.config, self._loaded.policy
         for warning in [*warnings(config), *settle_pack(config)]:
             _log.warning(warning)
-        tell(policy, self._last)
         accept(self._last)
+        tell(policy, self._last)
         where = " ".join(_address_text(address) for address in self._listener.addresses())
         home = ", ".join(sorted(policy.home))
         line = (
@@ -235,6 +235,7 @@ class App:
         try:
             done = self._swap(await trio.to_thread.run_sync(self._load, self._last))
             await trio.to_thread.run_sync(accept, self._last)
+            tell(self._loaded.policy, self._last)
             for warning in await trio.to_thread.run_sync(settle_pack, self._loaded.config):
                 _log.warning(warning)
             return done
@@ -262,7 +263,6 @@ class App:
             "changed" if changed else "unchanged",
             loaded.policy.mode.value,
         )
-        tell(loaded.policy, self._last)
         for key in restart:
             _log.warning("reload: %s changed, but takes effect at the next start only", key)
         return {

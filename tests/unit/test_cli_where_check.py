@@ -1,6 +1,9 @@
 """``inland where`` and ``inland check``: what they print, and their exit codes."""
 
+import hashlib
 import json
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -129,3 +132,80 @@ def test_check_opens_what_the_file_names(tmp_path: Path) -> None:
     assert lines[0].startswith(f"{path}: line 3: border.databases[0]: ")
     assert "No such file" in lines[0]
     assert lines[-1] == f"{path}: 1 error"
+
+
+def test_where_shows_every_voice_with_date_and_hash(tmp_path: Path) -> None:
+    (tmp_path / "geo.csv").write_text("8.8.8.0,8.8.8.255,IN\n198.41.0.0,198.41.0.255,IN\n")
+    (tmp_path / "probed.txt").write_text("9.9.9.9\n")
+    path = tmp_path / "inland.yaml"
+    path.write_text(
+        "home: [IN]\nborder:\n  databases: [geo.csv]\n  anycast: [probed.txt]\n"
+        "  interfaces: {lo: domestic}\n"
+    )
+    rows = json.loads(
+        run("where", "8.8.8.8", "9.9.9.9", "198.41.0.4", "127.0.0.1", "-c", str(path), "--json")
+    )
+    assert [row["verdict"] for row in rows] == ["unknown", "unknown", "unknown", "domestic"]
+    sources = [[voice["source"] for voice in row["evidence"]] for row in rows]
+    registered = ["registry iptocc", "database geo"]
+    assert [[s for s in some if s != "operator"] for some in sources] == [
+        registered,
+        ["anycast probed", *registered],
+        ["anycast built-in", *registered],
+        [],
+    ]
+    geo = rows[0]["evidence"][-1]
+    assert geo["sha256"] == hashlib.sha256((tmp_path / "geo.csv").read_bytes()).hexdigest()
+    assert len(geo["date"]) == len("2026-01-01")
+    assert rows[0]["because"] == (
+        "a contradiction about the border: inside by database geo; outside by registry iptocc"
+    )
+    assert rows[2]["because"].startswith("a known anycast address")
+    assert rows[3]["evidence"][0]["detail"] == "border.interfaces lo: stated domestic"
+    text = " ".join(run("where", "8.8.8.8", "-c", str(path)).replace("│", " ").split())
+    assert "contradiction about the border" in text
+
+
+def test_check_reports_all_bad_lines_of_all_sources(tmp_path: Path) -> None:
+    (tmp_path / "feed.csv").write_text("11.0.0.0/8,IN\nx\n11.0.0.0/99,IN\n")
+    (tmp_path / "rir").write_text("<html>\n")
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "home: [IN]\nborder:\n  geofeeds:\n    - feed.csv\n  registry_files: [rir]\n"
+        "  databases: [none.mmdb]\n"
+    )
+    report = json.loads(run("check", str(path), "--json", code=1))
+    found = [(e["line"], e["path"], e["message"].partition(": ")[0]) for e in report["errors"]]
+    assert sorted(found) == [
+        (4, "border.geofeeds[0]", f"{tmp_path / 'feed.csv'} line 2"),
+        (4, "border.geofeeds[0]", f"{tmp_path / 'feed.csv'} line 3"),
+        (5, "border.registry_files[0]", f"{tmp_path / 'rir'} line 1"),
+        (6, "border.databases[0]", f"{tmp_path / 'none.mmdb'}"),
+    ]
+
+
+def test_check_warns_of_old_sources(tmp_path: Path) -> None:
+    feed = tmp_path / "feed.csv"
+    feed.write_text("11.0.0.0/8,IN\n")
+    path = tmp_path / "inland.yaml"
+    path.write_text("home: [IN]\nborder:\n  geofeeds: [feed.csv]\n")
+    for days, warned in ((170, False), (200, True)):
+        then = time.time() - days * 86_400
+        os.utime(feed, (then, then))
+        report = json.loads(run("check", str(path), "--json"))
+        assert any(w.startswith("geofeed feed: of ") for w in report["warnings"]) is warned
+
+
+def test_sources_of_one_kind_have_names_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "built-in.txt").write_text("9.9.9.9\n")
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "home: [IN]\nborder:\n  anycast: [built-in.txt]\n"
+        "  geofeeds: [a/x.csv, b/x.csv, {path: a/x.csv, name: y}]\n"
+    )
+    report = json.loads(run("check", str(path), "--json", code=1))
+    assert [error["path"] for error in report["errors"]] == [
+        "border.anycast[0]",
+        "border.geofeeds[1]",
+        "border.geofeeds[2]",
+    ]

@@ -3,6 +3,7 @@
 import re
 import select
 import socket
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from resolver import counters, names
 from resolver.counters import Clock, Counters
 from resolver.errors import StateError
+from resolver.evidence import SourceFact
 from resolver.exchange import NativeDoor
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.metrics_mirrors import mirror_metrics
@@ -43,6 +45,11 @@ FACTS = Facts(
     records_lost=7,
     lookups_under_way=2,
     needless=0,
+    evidence=(
+        SourceFact("database geo", "2026-06-01", "ab" * 32, 700, 1_780_272_000.0),
+        SourceFact("anycast list", "none", "cd" * 32, 0, None),
+    ),
+    evidence_stood_in=1,
 )
 
 
@@ -206,3 +213,15 @@ def test_ipv6_is_served(rig: Rig) -> None:
             assert b"inland_build_info" in reply.read()
     finally:
         server.close()
+
+
+def test_each_source_of_evidence_shows_its_date_hash_size_and_age(rig: Rig) -> None:
+    samples = rig.samples()
+    info = key("inland_evidence_info", source="database geo", date="2026-06-01", sha256="ab" * 32)
+    assert samples[info] == 1
+    assert samples[key("inland_evidence_records", source="database geo")] == 700
+    assert key("inland_evidence_records", source="anycast list") not in samples
+    age = samples[key("inland_evidence_age_seconds", source="database geo")]
+    assert abs(age - (time.time() - 1_780_272_000.0)) < 60 or age == 0
+    assert key("inland_evidence_age_seconds", source="anycast list") not in samples
+    assert samples[key("inland_evidence_stood_in")] == 1

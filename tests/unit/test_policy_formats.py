@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from policy.inputs import PolicyInputs, SourceFile
 from policy.load import (
@@ -261,3 +263,36 @@ def test_sources_are_weighed_against_each_other(tmp_path: Path) -> None:
     anycast = policy.locate(address_from_text("11.9.1.1"))
     assert anycast.verdict is Verdict.UNKNOWN
     assert anycast.evidence[0].source == "anycast any"
+
+
+GOOD: list[tuple[Reader, bytes]] = [
+    (open_geofeed, GEOFEED.encode()),
+    (open_delegated, DELEGATED.encode()),
+    (open_database, RANGES["mapped"].encode()),
+    (open_database, RANGES["quoted"].encode()),
+    (open_anycast, b"11.0.0.0/24\n2a00::/48\n"),
+]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(GOOD),
+    st.lists(st.tuples(st.integers(0, 999), st.binary(max_size=3)), min_size=1, max_size=6),
+    st.integers(0, 999),
+)
+def test_damage_is_an_error_with_its_lines_or_a_file_that_can_be_read(
+    tmp_path: Path, good: tuple[Reader, bytes], changes: list[tuple[int, bytes]], end: int
+) -> None:
+    read, data = good
+    for at, octets in changes:
+        data = data[: at % len(data)] + octets + data[at % len(data) + len(octets) :]
+    path = tmp_path / "damaged"
+    path.write_bytes(data[: end or len(data)])
+    try:
+        opened = read(SourceFile(path, "damaged"))
+    except SourceError as error:
+        assert error.messages
+        assert all(message.startswith(str(path)) for message in error.messages)
+    else:
+        country = hear(opened, "11.0.0.1").country
+        assert country is None or len(country) == 2

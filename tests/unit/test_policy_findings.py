@@ -1,0 +1,146 @@
+"""What changes while a policy is in force: published proofs and claims, and the kernel's ways."""
+
+import dataclasses
+import socket
+from ipaddress import ip_network
+
+import pytest
+
+import policy.findings
+from policy.findings import Published
+from policy.inputs import PolicyInputs, Stated
+from policy.verdict import Claim, Egress, Proof
+from resolver.egress import KernelWays, with_ways
+from resolver.model import Address, Verdict, address_from_text
+from tests.unit.evidence import places, policy_from
+
+ROOT, SOME = address_from_text("198.41.0.4"), address_from_text("15.0.0.1")
+INPUTS = PolicyInputs(home=frozenset({"IN"}), domestic=(Stated(ip_network("11.0.0.0/8")),))
+
+
+class Hands:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_published_proof_holds_until_it_expires() -> None:
+    clock = Hands()
+    found = Published(clock)
+    border = dataclasses.replace(
+        policy_from(INPUTS, own=places({"15.0.0.1": "US"})), findings=found
+    )
+    assert border.verdict(ROOT) is Verdict.UNKNOWN
+    found.publish(ROOT, Proof("IN", "least of 5 round trips 1.9 ms, bound 4.1 ms", 160.0))
+    assert (border.verdict(ROOT), border.tier(ROOT)) == (Verdict.DOMESTIC, 0)
+    assert border.locate(ROOT).grade == "proof"
+    assert border.locate(ROOT).evidence[0].detail.startswith("least of 5")
+    clock.now = 159.9
+    assert border.verdict(ROOT) is Verdict.DOMESTIC
+    clock.now = 160.0
+    assert (border.verdict(ROOT), border.tier(ROOT)) == (Verdict.UNKNOWN, 1)
+    found.publish(ROOT, Proof("IN", "again", 300.0))
+    found.withdraw(ROOT)
+    assert border.verdict(ROOT) is Verdict.UNKNOWN
+
+
+def test_proof_beats_the_registry_and_the_operator_beats_proof() -> None:
+    found = Published(Hands())
+    border = dataclasses.replace(
+        policy_from(INPUTS, own=places({"15.0.0.1": "US"})), findings=found
+    )
+    stated = address_from_text("11.0.0.1")
+    assert border.verdict(SOME) is Verdict.FOREIGN
+    found.publish(SOME, Proof("IN", "", 900.0))
+    found.publish(stated, Proof("US", "", 900.0))
+    assert border.verdict(SOME) is Verdict.DOMESTIC
+    assert border.locate(stated).grade == "operator"
+    # Native remembers sides for the whole life of a policy, so they rest on what stays.
+    assert border.side(SOME) == 1
+
+
+def test_a_claim_stays_unknown_and_is_told() -> None:
+    found = Published(Hands())
+    border = dataclasses.replace(policy_from(INPUTS), findings=found)
+    found.publish(ROOT, Claim("IN", "id.server mum1", 900.0))
+    location = border.locate(ROOT)
+    assert (location.verdict, location.grade, border.tier(ROOT)) == (Verdict.UNKNOWN, "claim", 1)
+    assert location.evidence[0].source == "claim"
+
+
+def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy.findings, "FINDINGS_MAX", 4)
+    clock = Hands()
+    found = Published(clock)
+    addresses = [Address(bytes([15, 0, 0, number])) for number in range(6)]
+    for number, address in enumerate(addresses[:4]):
+        found.publish(address, Proof("IN", "", 110.0 + number))
+    found.publish(addresses[4], Proof("IN", "", 200.0))
+    assert [found.of(a) is not None for a in addresses[:5]] == [False, True, True, True, True]
+    clock.now = 120.0
+    found.publish(addresses[5], Proof("IN", "", 200.0))
+    assert [found.of(a) is not None for a in addresses] == [False] * 4 + [True, True]
+
+
+class Ways:
+    """Ways as a test wants them."""
+
+    def __init__(self, ways: dict[Address, Egress]) -> None:
+        self.to = ways.get
+
+
+def test_the_way_is_part_of_a_verdict() -> None:
+    stated = address_from_text("11.0.0.1")
+    ways = Ways(
+        {
+            SOME: Egress("ix0", Verdict.DOMESTIC),
+            ROOT: Egress("eth0", Verdict.DOMESTIC, is_default=True),
+            stated: Egress("transit0", Verdict.FOREIGN),
+        }
+    )
+    own = places({"15.0.0.1": "US"})
+    border = dataclasses.replace(policy_from(INPUTS, own=own), ways=ways)
+    assert border.verdict(SOME) is Verdict.DOMESTIC
+    assert border.verdict(ROOT) is Verdict.UNKNOWN
+    assert border.verdict(stated) is Verdict.FOREIGN
+    assert "border.interfaces transit0: stated foreign" in [
+        voice.detail for voice in border.locate(stated).evidence
+    ]
+
+
+needs_netlink = pytest.mark.skipif(
+    not hasattr(socket, "AF_NETLINK"), reason="no rtnetlink on this system"
+)
+
+
+@needs_netlink
+def test_the_kernel_tells_the_interface() -> None:
+    ways = KernelWays({"lo": Verdict.DOMESTIC}, Hands())
+    assert ways.to(address_from_text("127.0.0.1")) == Egress("lo", Verdict.DOMESTIC)
+    assert KernelWays({}, Hands()).to(address_from_text("127.0.0.1")) == Egress("lo", None)
+
+
+@needs_netlink
+def test_ways_are_remembered_for_some_seconds_only() -> None:
+    clock = Hands()
+    ways = KernelWays({}, clock)
+    local = address_from_text("127.0.0.1")
+    first = ways.to(local)
+    assert ways.to(local) is first
+    clock.now += 6.0
+    assert ways.to(local) is not first
+    assert ways.to(local) == first
+
+
+@needs_netlink
+def test_a_policy_without_interfaces_asks_for_no_ways() -> None:
+    border = policy_from(INPUTS)
+    assert with_ways(border, Hands()) is border
+    stated = policy_from(
+        dataclasses.replace(INPUTS, interfaces=(("lo", Verdict.DOMESTIC),)),
+    )
+    assert with_ways(stated, Hands()).verdict(address_from_text("127.0.0.1")) is Verdict.DOMESTIC
