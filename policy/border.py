@@ -105,9 +105,10 @@ class Policy:
     findings: Findings | None = None
     ways: Ways | None = None
     _weighed: dict[Key, Location] = field(default_factory=dict, repr=False)
-    _never: dict[Address, bool] = field(default_factory=dict, repr=False)
+    # Not handed on to a policy that is made from this one by ``replace``: it may say otherwise.
+    _standings: dict[Address, Standing] = field(default_factory=dict, init=False, repr=False)
     _labels: dict[tuple[Verdict, str, Purpose, bool], Label] = field(
-        default_factory=dict, repr=False
+        default_factory=dict, init=False, repr=False
     )
 
     def locate(self, address: Address) -> Location:
@@ -144,13 +145,16 @@ class Policy:
 
     def standing(self, address: Address) -> Standing:
         """What the address is as a server: all that the choice of one depends on."""
-        never = self._never.get(address)
-        if never is None:
-            if len(self._never) >= LOCATIONS_MAX:
-                self._never.clear()
-            never = self._never[address] = self.never_ask(address)
-        verdict = self.verdict(address)
-        return Standing(verdict, self._tier(verdict), never)
+        standing = self._standings.get(address)
+        if standing is None:
+            location = self.locate(address)
+            verdict, country = location.verdict, location.country
+            standing = Standing(verdict, country, self._tier(verdict), self.never_ask(address))
+            if self.findings is None and self.ways is None:  # it holds as long as the policy
+                if len(self._standings) >= LOCATIONS_MAX:
+                    self._standings.clear()
+                self._standings[address] = standing
+        return standing
 
     def verdict(self, address: Address) -> Verdict:
         """Where the address is, without the evidence."""
@@ -181,12 +185,11 @@ class Policy:
 
     def label(self, address: Address, purpose: Purpose, domestic_known: bool) -> Label:
         """What an exchange with this address is counted under."""
-        location = self.locate(address)
-        key = (location.verdict, location.country, purpose, domestic_known)
+        verdict, country, _, _ = self.standing(address)
+        key = (verdict, country, purpose, domestic_known)
         label = self._labels.get(key)
         if label is None:
-            reason = self.reason(location.verdict, domestic_known)
-            label = Label(location.verdict, location.country, purpose, reason)
+            label = Label(verdict, country, purpose, self.reason(verdict, domestic_known))
             self._labels[key] = label
         return label
 

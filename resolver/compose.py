@@ -63,7 +63,7 @@ def _lifetime(result: Result, answer: tuple[RRset, ...], authority: tuple[RRset,
         return 0.0
     if result.rcode not in _SOUND:
         return ANSWER_FAILURE_SECONDS
-    return float(min((rrset.ttl for rrset in (*answer, *authority)), default=ANSWER_EMPTY_SECONDS))
+    return float(min([rrset.ttl for rrset in (*answer, *authority)], default=ANSWER_EMPTY_SECONDS))
 
 
 def addresses_in(section: Iterable[RRset]) -> list[Address]:

@@ -75,7 +75,7 @@ class Contest:
             for address in addresses:
                 if address in candidates or len(address) not in lengths:
                     continue
-                verdict, tier, never = core.policy.standing(address)
+                verdict, _, tier, never = core.policy.standing(address)
                 if never:
                     continue
                 if len(candidates) >= limits.ADDRESSES_PER_ZONE:
@@ -94,7 +94,7 @@ class Contest:
         allowed = self.core.usable(self.candidates)
         self.domestic_known = False
         for address, candidate in self.candidates.items():
-            verdict, candidate.tier, _ = self._policy.standing(address)
+            verdict, _, candidate.tier, _ = self._policy.standing(address)
             candidate.failed |= address not in allowed
             if verdict is Verdict.DOMESTIC:
                 self.domestic_known = True

@@ -236,6 +236,7 @@ class Standing(NamedTuple):
     """What a policy says of an address as a server."""
 
     verdict: Verdict
+    country: str  # ISO 3166-1 alpha-2, or "none"
     tier: int  # order in which servers are asked: 0 domestic, 1 unknown, 2 foreign
     never: bool  # it must not be asked at all
 

@@ -185,7 +185,7 @@ class Border:
     def standing(self, at: Address) -> Standing:
         verdict = self.verdict(at)
         tier = (Verdict.DOMESTIC, Verdict.UNKNOWN, Verdict.FOREIGN).index(verdict)
-        return Standing(verdict, 0 if self.mode == "observe" else tier, at in self.banned)
+        return Standing(verdict, "XA", 0 if self.mode == "observe" else tier, at in self.banned)
 
     def label(self, at: Address, purpose: Purpose, domestic_known: bool) -> Label:
         verdict = self.verdict(at)

@@ -156,6 +156,17 @@ def test_top_level_domains_that_differ_from_the_code() -> None:
         assert border.destination([], from_text(name)) is Destination.DOMESTIC
 
 
+def test_a_server_stands_where_its_verdict_and_tier_say() -> None:
+    for border in (made(), made(mode=Mode.OBSERVE)):
+        for text in ("10.0.0.1", "11.0.0.1", "15.0.0.1", "169.254.1.1", "fe80::1"):
+            stands = border.standing(at(text))
+            assert border.standing(at(text)) == stands
+            assert stands.verdict is border.verdict(at(text))
+            assert stands.country == border.locate(at(text)).country
+            assert stands.tier == border.tier(at(text))
+            assert stands.never == border.never_ask(at(text))
+
+
 def test_addresses_that_are_never_asked() -> None:
     border = made()
     assert border.never_ask(at("169.254.1.1"))

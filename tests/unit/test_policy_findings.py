@@ -37,12 +37,14 @@ def test_a_published_proof_holds_until_it_expires() -> None:
     assert border.verdict(ROOT) is Verdict.UNKNOWN
     found.publish(ROOT, Proof("IN", "least of 5 round trips 1.9 ms, bound 4.1 ms", 160.0))
     assert (border.verdict(ROOT), border.tier(ROOT)) == (Verdict.DOMESTIC, 0)
+    assert border.standing(ROOT)[:3] == (Verdict.DOMESTIC, "IN", 0)
     assert border.locate(ROOT).grade == "proof"
     assert border.locate(ROOT).evidence[0].detail.startswith("least of 5")
     clock.now = 159.9
     assert border.verdict(ROOT) is Verdict.DOMESTIC
     clock.now = 160.0
     assert (border.verdict(ROOT), border.tier(ROOT)) == (Verdict.UNKNOWN, 1)
+    assert border.standing(ROOT)[:3] == (Verdict.UNKNOWN, "none", 1)
     found.publish(ROOT, Proof("IN", "again", 300.0))
     found.withdraw(ROOT)
     assert border.verdict(ROOT) is Verdict.UNKNOWN
