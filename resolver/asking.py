@@ -168,7 +168,9 @@ class _Asking:
             return None
         tried, outcome = news.tried, news.outcome
         if tried not in self.sent:
-            tried.outcome, tried.rtt = "late", outcome.rtt  # of an earlier step of this resolution
+            # Of an earlier step of this resolution.
+            tried.outcome = "late" if outcome.failure is None else outcome.failure.value
+            tried.rtt = outcome.rtt
             return None
         candidate = self.contest.candidates[tried.ask.address]
         candidate.waiting -= 1
@@ -214,8 +216,7 @@ class _Asking:
         if tried.ask.edns and message.edns is None and message.rcode in _NO_EDNS:
             server = self.task.core.servers.get(tried.ask.address)
             server.no_edns_until = self.task.now + limits.NO_EDNS_SECONDS
-            core = self.task.core
-            core.planner.struck(core, self.cut.zone, tried.ask.address)
+            self.task.core.planner.asked_otherwise(tried.ask.address)
             return "no_edns", tried.ask.transport, False
         if message.truncated and udp:
             return "truncated", Transport.TCP, None

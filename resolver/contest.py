@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from resolver import limits
 from resolver.delegation import Delegation
-from resolver.model import Address, Verdict
+from resolver.model import Address, Type, Verdict
 from resolver.names import Name
 from resolver.servers import Server
 
@@ -116,6 +116,21 @@ class Contest:
         missing = [name for name, addresses in self._addresses(names, now) if not addresses]
         return tuple(missing[: limits.GLUELESS_PER_STEP])
 
+    def known_until(self, now: float) -> float:
+        """When what these candidates were gathered from ends, at the earliest: records with
+        addresses that the cut does not hold itself, the memory that a name has none."""
+        ends = [self.cut.expires]
+        for name in self.cut.names():
+            own = self.cut.addresses.get(name, ())
+            if not own and self.cut.is_resolved(name, now):
+                ends.append(self.cut.resolved[name])
+            for rtype in (Type.A, Type.AAAA):
+                cached = self.core.records.get(name, rtype, now)
+                records = None if cached is None else cached.rrset
+                if records is not None and not set(records.rdatas) <= set(map(bytes, own)):
+                    ends.append(now + records.ttl)
+        return min(ends)
+
     def opening(self, now: float) -> list[Candidate]:
         """Whom a lookup that begins now would choose from; none when it would do something else
         first, or when one of the first tier is held down or lame."""
@@ -155,7 +170,7 @@ class Contest:
         if left:
             first = min(c.tier for c in left)
             return self._pick([c for c in left if c.tier == first])
-        if any(c.waiting for c in self.candidates.values()):
+        if any(c.waiting and not c.failed for c in self.candidates.values()):
             return Step.WAIT
         if self.held_all():
             return Step.PROBE

@@ -38,18 +38,13 @@ class Delegation:
             return self.parent
         return self.parent + tuple(name for name in self.child if name not in self.parent)
 
-    def set_child(self, names: Iterable[Name], glue: dict[Name, tuple[Address, ...]]) -> bool:
-        """The zone's own NS set was seen, with addresses from the zone itself. Returns whether
-        that was news."""
-        child = tuple(names)[: limits.SERVER_NAMES_MAX]
-        news = set(child) != set(self.child)
-        self.child = child
-        for name in child:
+    def set_child(self, names: Iterable[Name], glue: dict[Name, tuple[Address, ...]]) -> None:
+        """The zone's own NS set was seen, with addresses from the zone itself."""
+        self.child = tuple(names)[: limits.SERVER_NAMES_MAX]
+        for name in self.child:
             found = glue.get(name)
             if found and not self.addresses.get(name):
                 self.addresses[name] = found
-                news = True
-        return news
 
     def looked_up(self, name: Name, found: tuple[Address, ...], until: float) -> None:
         """Remember a name server's addresses (perhaps none) for this cut."""

@@ -184,11 +184,14 @@ def _learn_own_set(task: Task, cut: Delegation, asked: Question, reply: Reply) -
     if asked == PRIMING:
         _learn_root(task, own[0], glue_for(names, message, ROOT))
         return
+    if set(names[: limits.SERVER_NAMES_MAX]) == set(cut.child):
+        # Shown again it teaches nothing: native passes it by, too, and a zone must not renew
+        # what its parent may have withdrawn.
+        return
     if own[0] not in message.answer:
         _store(task, own[0], Rank.AUTHORITY, reply)
-    usable = {name: task.core.usable(found) for name, found in glue.items()}
-    if cut.set_child(names, usable):
-        task.core.planner.changed(cut.zone)
+    cut.set_child(names, {name: task.core.usable(found) for name, found in glue.items()})
+    task.core.planner.changed(cut.zone)
 
 
 def _learn_root(task: Task, ns: RRset, glue: dict[Name, tuple[Address, ...]]) -> None:

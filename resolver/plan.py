@@ -152,8 +152,8 @@ class Planner:
 
     def answered(self, core: "Core", cut: Delegation, now: float) -> None:
         """A server of this cut gave a whole answer: a second one makes a plan worth its while."""
-        if not self.on:
-            return
+        if not self.on or core.cuts.get(cut.zone, now) is not cut:
+            return  # learnt anew or flushed since this lookup has begun
         plan = self._current.get(cut.zone)
         if plan is not None:
             if now < plan.made + limits.PLAN_RENEW_SECONDS:
@@ -190,6 +190,11 @@ class Planner:
         for each in zones:
             self.changed(each)
 
+    def asked_otherwise(self, address: Address) -> None:
+        """A server is asked in another way from now on, in whatever zone."""
+        for zone in tuple(self._by_server.get(address, ())):
+            self.changed(zone)
+
     def changed(self, zone: Name) -> None:
         """Something else is known of a cut than when its plan was made."""
         if zone in self._current:
@@ -211,19 +216,22 @@ class Planner:
                 self.port.bar(zone, plan.until)
 
     def located(self, name: Name) -> None:
-        """Addresses of a name were learnt: plans of the zones that it serves may be made
-        otherwise now."""
+        """Addresses of a name were learnt, or are known no more: plans of the zones that it
+        serves may be made otherwise now."""
         for zone in tuple(self._by_name.get(name, ())):
             self.changed(zone)
 
     def forget(self, name: Name, subtree: bool) -> None:
-        """Cuts were flushed, or one was pushed out."""
+        """Cuts were flushed, or one was pushed out; and addresses of name servers with them."""
         if not self.on:
             return
         if subtree:
+            for server in [n for n in self._by_name if name in ancestors(n)]:
+                self.located(server)
             for zone in [z for z in self._current if name in ancestors(z)]:
                 self._drop(zone)
         else:
+            self.located(name)
             self._drop(name)
         self.port.forget(name, subtree)
 
@@ -302,7 +310,7 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
         cut.child,
         tuple(_server(core, contest, candidate, now) for candidate in due),
         now,
-        min(now + limits.PLAN_SECONDS, cut.expires),
+        min(now + limits.PLAN_SECONDS, contest.known_until(now)),
         cut.expires,
     )
 

@@ -75,7 +75,7 @@ class Scheduler:
         self._ready: deque[Task] = deque()
         self._timers: list[tuple[float, int, Task]] = []
         self._timer_count = 0
-        self._deadlines: deque[tuple[Lookup, Task]] = deque()
+        self._deadlines: list[tuple[float, int, Lookup, Task]] = []
         self._patience: list[tuple[float, int, Lookup, Task]] = []
         self._failures = Failures(core)
         self._batch: list[tuple[int, Ask]] = []
@@ -108,14 +108,15 @@ class Scheduler:
             full = servfail(Ede.OTHER, "too many resolutions under way")
             done(self._failures.with_stale(question, full, now), Books())
             return
-        lookup = self.make_lookup(now + limits.LOOKUP_SECONDS, done)
+        began = now if arrived is None else arrived
+        lookup = self.make_lookup(began + limits.LOOKUP_SECONDS, done)
         lookup.early = early
+        self._timer_count += 1
         if early is not None and self.core.settings.serve_stale:
-            due = (now if arrived is None else arrived) + limits.STALE_CLIENT_SECONDS
-            self._timer_count += 1
+            due = began + limits.STALE_CLIENT_SECONDS
             heapq.heappush(self._patience, (due, self._timer_count, lookup, task))
         task.waiters.append(lookup)
-        self._deadlines.append((lookup, task))
+        heapq.heappush(self._deadlines, (lookup.deadline, self._timer_count, lookup, task))
         self._take_up(task, lookup)
 
     def punted(self, punt: Punt, now: float) -> None:
@@ -161,10 +162,8 @@ class Scheduler:
     def advance(self, now: float) -> list[tuple[int, Ask]]:
         """Step everything that has news or whose time has come; the asks to send now."""
         self.now = now
-        while self._deadlines and (
-            self._deadlines[0][0].over or self._deadlines[0][0].deadline <= now
-        ):
-            lookup, task = self._deadlines.popleft()
+        while self._deadlines and (self._deadlines[0][2].over or self._deadlines[0][0] <= now):
+            _, _, lookup, task = heapq.heappop(self._deadlines)
             if not lookup.over:
                 self._drop(lookup, task, servfail(Ede.NO_REACHABLE_AUTHORITY, "out of time"))
         self._show_early()
@@ -184,7 +183,7 @@ class Scheduler:
         """When :meth:`advance` must be called at the latest, news or not."""
         times = [self._timers[0][0]] if self._timers else []
         if self._deadlines:
-            times.append(self._deadlines[0][0].deadline)
+            times.append(self._deadlines[0][0])
         if self._patience:
             times.append(self._patience[0][0])
         return min(times, default=None)

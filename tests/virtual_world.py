@@ -14,7 +14,7 @@ from resolver.model import Address, Ask, Failure, Message, RRset, Transport, Ver
 from resolver.names import to_text
 from resolver.wire import build_query, parse_message
 from testbed.authority import Authority
-from testbed.model import Server, World
+from testbed.model import Fault, Server, World
 from testbed.zones import RRset as WorldRRset
 from tests.virtual import Border, Internet
 from tests.virtual_servers import Host, address, name
@@ -36,6 +36,8 @@ class WorldHost(Host):
         reply = self._authority.answer(self._server, sent, ask.transport is Transport.TCP)
         if reply is None:
             return None
+        if self._server.fault is Fault.CASE and ask.randomise_case:
+            return Failure.CASE  # even if chance has drawn no capital letter
         name_end = 12 + len(ask.question.name)
         if reply.wire[12:name_end] != sent[12:name_end]:
             return Failure.CASE
@@ -54,13 +56,19 @@ class WorldBorder(Border):
         return Verdict.DOMESTIC if inside else Verdict.FOREIGN
 
 
+def world_hosts(world: World) -> dict[Address, Host]:
+    """All servers of a world, by address."""
+    authority = Authority(world)
+    return {
+        address(server.address): WorldHost(authority, server) for server in world.servers.values()
+    }
+
+
 def world_internet(world: World, seed: int, loss: float = 0.0) -> Internet:
     """An Internet of all servers of a world."""
     net = Internet(seed, loss)
     net.border = WorldBorder(world)
-    authority = Authority(world)
-    for server in world.servers.values():
-        net.hosts[address(server.address)] = WorldHost(authority, server)
+    net.hosts.update(world_hosts(world))
     for server_name, at in world.delegations["."].parent_set:
         net.hint(server_name, at)
     return net

@@ -1,0 +1,311 @@
+"""The whole of Python's part in memory and virtual time: driver, service, core, books.
+
+Clients ask through :meth:`Served.ask`; what native would do (the answer cache, plans) is done by
+the real cache and by :class:`tests.virtual_plans.VirtualPlans`. With ``plans`` off every miss goes
+to Python.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, cast
+
+from policy.border import Policy
+from resolver import limits
+from resolver.cache import Answer, AnswerKey, AnswerStore, RecordStore
+from resolver.carried import Carried
+from resolver.carry import NativePlans, PackedRecords
+from resolver.core import Core, CoreSettings, Hints
+from resolver.counters import Counters
+from resolver.listen import Miss, miss_from_tuple
+from resolver.model import (
+    Address,
+    Ask,
+    Label,
+    Outcome,
+    Question,
+    Record,
+    Transport,
+    Type,
+)
+from resolver.names import ROOT, Name
+from resolver.plan import Planner
+from resolver.resolve import Driver
+from resolver.schedule import Scheduler
+from resolver.serve import Service
+from resolver.tally import SECONDS_BOUNDS, Tally
+from tests.virtual import DictRecords, VirtualDoor
+from tests.virtual_odd import OddHost
+from tests.virtual_plans import VirtualPlans
+from tests.virtual_servers import Host, name
+
+CACHE_OCTETS = 1 << 24
+CLIENT = Address(bytes((192, 0, 2, 7)))
+
+
+class WatchedDoor(VirtualDoor):
+    """The door of the core and of plans: one chance, one book of what was sent and when."""
+
+    def __init__(self, hosts: dict[Address, Host], chance: Random, loss: float) -> None:
+        super().__init__(hosts, chance, loss)
+        self.times: list[float] = []
+        self._eventfd = os.eventfd(0)
+
+    def fileno(self) -> int:
+        """Something that can be watched; in virtual time nobody waits for it."""
+        return self._eventfd
+
+    def submit(self, asks: Sequence[tuple[int, Ask]]) -> None:
+        self.times += [self.now] * len(asks)
+        super().submit(asks)
+
+    def fly(self, ask: Ask) -> tuple[float, Outcome]:
+        """An exchange that native makes by itself."""
+        self.times.append(self.now)
+        self.sent.append(ask)
+        host = self.hosts.get(ask.address)
+        if isinstance(host, OddHost):
+            host.planned = True
+        fate = self._fate(ask)
+        if isinstance(host, OddHost):
+            host.planned = False
+        return fate
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._eventfd)
+
+
+@dataclass(slots=True)
+class Client:
+    """A client's question, and what came: the reply as octets (ID 0), and when."""
+
+    key: AnswerKey
+    asked: float
+    reply: bytes | None = None
+    replied: float | None = None
+    hit: bool = False
+
+
+class VirtualListener:
+    """Clients of :class:`Served`; what :class:`resolver.listen.Listener` is to the service."""
+
+    def __init__(self, served: "Served") -> None:
+        self._served = served
+        self._tokens = 0
+        self.waiting: dict[int, Client] = {}
+        self._misses: list[Miss] = []
+        self._eventfd = os.eventfd(0)
+
+    def fileno(self) -> int:
+        """As of the door."""
+        return self._eventfd
+
+    def ask(self, client: Client) -> None:
+        """A client's question has arrived."""
+        served, key, now = self._served, client.key, self._served.now
+        question = key.question
+        hit = served.answers.native.peek(0, question.name, question.rtype, key.do, key.cd, now)
+        if hit is not None:
+            client.reply, client.replied, client.hit = hit, now, True
+            return
+        self._tokens += 1
+        fields = (
+            self._tokens, question.name, question.rtype, 1, True, key.do, key.cd, 0, CLIENT, 0,
+        )  # fmt: skip
+        miss = miss_from_tuple(fields)
+        busy = any(question == other.key.question for other in self.waiting.values())
+        plans = served.carrier
+        if plans is None or not plans.offer(miss, busy, now):
+            self._misses.append(miss)
+        self.waiting[self._tokens] = client
+
+    def take(self, most: int) -> list[Miss]:
+        """Misses for Python."""
+        taken, self._misses = self._misses[:most], self._misses[most:]
+        return taken
+
+    def answer(self, miss: Miss, answer: Answer) -> None:
+        """Native's own answer."""
+        self.reply([(miss.token, answer)])
+
+    def reply(self, replies: Sequence[tuple[int, Answer]]) -> None:
+        """Answers go to their clients."""
+        for token, answer in replies:
+            client = self.waiting.pop(token)
+            client.reply, client.replied = answer.message(self._served.now), self._served.now
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._eventfd)
+
+
+class Ledger:
+    """Keeps every record, unpacked; what :class:`resolver.records.RecordQueue` is to the books."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def put(self, record: Record) -> None:
+        """Keep one."""
+        self.records.append(record)
+
+    def put_packed(self, packed: PackedRecords) -> None:
+        """Keep a batch."""
+        found = list(packed.records())
+        assert len(found) == packed.count
+        self.records += found
+
+
+class VirtualClock:
+    """The door's time."""
+
+    def __init__(self, door: WatchedDoor) -> None:
+        self._door = door
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._door.now
+
+    def wall(self) -> float:
+        """The same: a world that began in 1970."""
+        return self._door.now
+
+
+class Served:
+    """A resolver with everything but sockets, in a network of hosts."""
+
+    def __init__(
+        self,
+        hosts: dict[Address, Host],
+        hints: Hints,
+        policy: Policy,
+        *,
+        plans: bool,
+        seed: int = 1,
+        loss: float = 0.0,
+        **settings: Any,
+    ) -> None:
+        self.door = WatchedDoor(hosts, Random(seed + 1), loss)
+        clock: Any = VirtualClock(self.door)
+        self.records = DictRecords()
+        self.answers = AnswerStore(CACHE_OCTETS)
+        self.core = Core(CoreSettings(hints, **settings), self.records, policy, Random(seed))
+        self.scheduler = Scheduler(self.core)
+        self.driver = Driver(self.scheduler, cast(Any, self.door), clock)
+        self.tally, self.ledger = Tally(), Ledger()
+        self.listener = VirtualListener(self)
+        self.carrier: VirtualPlans | None = None
+        self.plans: NativePlans | None = None
+        carried = None
+        if plans:
+            self.carrier = VirtualPlans(
+                self.core, self.answers, self.door.fly, self.listener.answer
+            )
+            self.plans = self._native_plans(policy)
+            self.core.planner = Planner(self.plans)
+            carried = Carried(
+                self.plans, self.core, clock, self.answers, cast(Any, self.ledger), self.tally
+            )
+        self.service = Service(
+            cast(Any, self.listener),
+            self.driver,
+            clock,
+            self.answers,
+            cast(Any, self.ledger),
+            self.tally,
+            policy,
+            carried,
+        )
+        self.scheduler.internal = self.service.internal
+        self.driver.attach(self.service)
+
+    def _native_plans(self, policy: Policy) -> NativePlans:
+        records = RecordStore(CACHE_OCTETS, limits.TTL_MAX, limits.NEGATIVE_SECONDS_MAX)
+        plans = NativePlans(
+            self.answers,
+            records,
+            Counters(None, areas=1),
+            53,
+            policy,
+            1000,
+            limits.TTL_MAX,
+            limits.NEGATIVE_SECONDS_MAX,
+            SECONDS_BOUNDS,
+        )
+        plans.native = cast(Any, self.carrier)
+        plans.native.set_generation(policy.generation_number)
+        return plans
+
+    @property
+    def now(self) -> float:
+        """Virtual time, seconds."""
+        return self.door.now
+
+    def ask(self, text: str, kind: str = "A", do: bool = False, cd: bool = False) -> Client:
+        """A client asks; its reply comes with the turns that follow."""
+        question = Question(name(text), Type[kind])
+        client = Client(AnswerKey(0, question, do, cd), self.now)
+        self.listener.ask(client)
+        self.driver.turn()
+        return client
+
+    def turn(self, until: float = float("inf")) -> bool:
+        """On to the next event; false when none comes before ``until``."""
+        times = [self.door.next_arrival(), self.scheduler.next_deadline()]
+        if self.carrier is not None:
+            times.append(self.carrier.next_event())
+        ahead = [t for t in times if t is not None and t <= until]
+        if not ahead:
+            return False
+        self.door.now = max(self.now, min(ahead))
+        if self.carrier is not None:
+            self.carrier.run(self.now)
+        self.driver.turn()
+        return True
+
+    def run(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        end = self.now + seconds
+        while self.turn(end):
+            pass
+        self.door.now = end
+
+    def finish(self, client: Client) -> bytes:
+        """Turn until this client has its reply."""
+        turns = 0
+        while client.reply is None:
+            assert self.turn() or client.reply is not None, "nothing will happen any more"
+            turns += 1
+            assert turns < 50_000, "no end in sight"
+        return client.reply
+
+    def reload(self, policy: Policy) -> None:
+        """Another policy, swapped as :class:`resolver.app.App` does."""
+        self.core.policy = policy
+        self.core.planner.restart()
+        if self.plans is not None:
+            self.plans.set_policy(policy)
+        self.service.set_policy(policy)
+
+    def flush(self, at: Name, subtree: bool) -> None:
+        """The operator's flush, as in :class:`resolver.app.App`."""
+        self.answers.flush(at, subtree)
+        self.records.flush(at, subtree)
+        self.core.cuts.flush(at, subtree)
+        self.core.planner.forget(at, subtree)
+        self.driver.flush_failures()
+        if at == ROOT and subtree:
+            self.core.servers.forget()
+
+    def exchanges(self) -> Counter[tuple[Label, Transport]]:
+        """What went through the door, by label."""
+        return Counter((ask.label, ask.transport) for ask in self.door.sent)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self.driver.close()
+        self.door.close()
+        self.listener.close()
