@@ -2,9 +2,9 @@
 
 ``python -m tests.border.load PLAN``: PLAN is a JSON file with ``server``, ``questions`` (each
 ``[name, type]``), ``clients`` (how many ask at once), ``cancel`` (share of questions whose client
-goes away at once), ``repeat`` (each question so many times at once), ``seed`` and ``seconds``
-(wait for one reply). Writes one JSON list to PLAN.out: ``[index, tries, reply in hex or null]`` a
-question.
+goes away at once), ``stream`` (share of questions over TCP from the start), ``repeat`` (each
+question so many times at once), ``seed`` and ``seconds`` (wait for one reply). Writes one JSON
+list to PLAN.out: ``[index, tries, reply in hex or null]`` a question.
 """
 
 import json
@@ -38,9 +38,12 @@ class Crowd:
     async def _ask(self, index: int) -> None:
         name, rtype = self.plan["questions"][index]
         leaves = self.chance.random() < self.plan["cancel"]
+        exchange = self._exchange
+        if self.chance.random() < self.plan["stream"]:
+            exchange = self._over_tcp
         for tries in range(1, TRIES + 1):
             query = dns.message.make_query(name, rtype, use_edns=0, payload=1232)
-            reply = await self._exchange(query.to_wire(), leaves)
+            reply = await exchange(query.to_wire(), leaves)
             if leaves:
                 return
             if reply is not None and reply[3] & 15 != 2:
@@ -65,21 +68,26 @@ class Crowd:
                     if reply[:2] == query[:2]:
                         break
                 if reply[2] & 2:
-                    return await self._over_tcp(query)
+                    return await self._over_tcp(query, leaves)
                 return reply
         return None
 
-    async def _over_tcp(self, query: bytes) -> bytes | None:
+    async def _over_tcp(self, query: bytes, leaves: bool) -> bytes | None:
         host, port = self.plan["server"]
-        async with await trio.open_tcp_stream(host, port) as stream:
-            await stream.send_all(len(query).to_bytes(2, "big") + query)
-            got = b""
-            while len(got) < 2 or len(got) < 2 + int.from_bytes(got[:2], "big"):
-                more = await stream.receive_some(65_537)
-                if not more:
-                    return None
-                got += more
-        return got[2:]
+        got = b""
+        with trio.move_on_after(self.plan["seconds"]):
+            async with await trio.open_tcp_stream(host, port) as stream:
+                framed = len(query).to_bytes(2, "big") + query
+                await stream.send_all(framed * self.plan["repeat"])
+                while not leaves:
+                    more = await stream.receive_some(65_537)
+                    if not more:
+                        break
+                    got += more
+                    end = 2 + int.from_bytes(got[:2], "big")
+                    if len(got) > 2 and len(got) >= end:
+                        return got[2:end]
+        return None
 
 
 async def run(plan: dict[str, Any]) -> list[tuple[int, int, str | None]]:
