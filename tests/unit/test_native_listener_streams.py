@@ -143,7 +143,7 @@ def test_past_the_bound_the_oldest_idle_connection_makes_room(listeners: Listene
 def test_the_bound_is_of_all_threads_and_an_idle_connection_of_any_gives_way(
     listeners: ListenerRigs,
 ) -> None:
-    rig = listeners(tcp_connections_max=8, workers=4)
+    rig = listeners(tcp_connections_max=2, workers=4)
     rig.store()
     for _ in range(60):
         client = rig.tcp()
