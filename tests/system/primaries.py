@@ -185,8 +185,8 @@ def need(kind: str) -> None:
         pytest.skip("nsd is started as root here")
 
 
-def secret_file(folder: Path) -> Path:
+def secret_file(folder: Path, secret: str | None = None) -> Path:
     """The secret of the key, as the configuration wants it."""
     path = folder / "secret"
-    path.write_text(SECRET + "\n")
+    path.write_text((secret or SECRET) + "\n")
     return path

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import dns.rcode
+import dns.rdatatype
 import pytest
 
 from testbed.control import Loopback, make_world
-from tests.signed_zones import SHOP, text_of
+from tests.signed_zones import SHOP, signed, signer, text_of, written
+from tests.system.liar import Liar
 from tests.system.primaries import KEY_NAME, Primary, need, secret_file
 from tests.system.serving import Serving, query
 
@@ -74,11 +76,16 @@ def primary(nowhere: Nowhere, folder: Path, kind: str, closing: list[Any], **mor
 
 
 def mirroring(
-    nowhere: Nowhere, folder: Path, closing: list[Any], primaries: list[Any], **terms: Any
+    nowhere: Nowhere,
+    folder: Path,
+    closing: list[Any],
+    primaries: list[Any],
+    secret: str | None = None,
+    **terms: Any,
 ) -> Serving:
     """A resolver that mirrors ``shop.``, and has looked at its sources."""
     entry = {"zone": "shop.", "primaries": primaries, **terms}
-    keys = [{"name": KEY_NAME, "secret_file": str(secret_file(folder))}]
+    keys = [{"name": KEY_NAME, "secret_file": str(secret_file(folder, secret))}]
     serving = Serving(cast(Loopback, nowhere), folder, mirrors={"zones": [entry], "keys": keys})
     closing.append(serving)
     serving.start()
@@ -110,3 +117,200 @@ def test_a_zone_comes_whole_and_then_by_differences(
     assert serving.total("inland_mirror_records", zone="shop.") == changed.count(" IN ")
     assert serving.total("inland_mirror_looks_total", result="updated") == 2
     assert serving.total("inland_needless_escapes_total") == 0
+
+
+@BOTH
+def test_transfers_are_signed_where_the_primary_wants_it(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any], kind: str
+) -> None:
+    server = primary(nowhere, tmp_path, kind, closing, keyed=True)
+    many = "".join(f"n{number}.shop. 300 IN TXT {'x' * 200}\n" for number in range(800))
+    server.publish(text_of(SHOP) + many)  # several messages
+    keyed = {"address": AT_HOME, "key": KEY_NAME}
+    serving = mirroring(nowhere, tmp_path, closing, [keyed])
+    assert held(serving)["serial"] == 1
+    server.publish(text_of(SHOP, 2) + many)
+    until(lambda: look(serving)["serial"] == 2, "serial 2")
+
+
+@pytest.mark.parametrize("secret", [None, "d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldA=="])
+@BOTH
+def test_without_the_right_key_nothing_is_taken(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any], kind: str, secret: str | None
+) -> None:
+    primary(nowhere, tmp_path, kind, closing, keyed=True).publish(text_of(SHOP))
+    entry = {"address": AT_HOME} | ({"key": KEY_NAME} if secret else {})
+    serving = mirroring(nowhere, tmp_path, closing, [entry], secret=secret)
+    found = held(serving)
+    assert found["state"] == "absent"
+    why = serving.total("inland_mirror_refusals_total", why="tsig" if secret else "refused")
+    assert why == 1, found
+
+
+@BOTH
+def test_a_forged_record_is_refused_and_the_good_version_stays(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any], kind: str
+) -> None:
+    terms = {"zonemd": "require", "signatures": "require", "anchors": [signer().anchor("shop.")]}
+    server = primary(nowhere, tmp_path, kind, closing)
+    server.publish(written(signed("shop.", text_of(SHOP))))
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME], **terms)
+    found = held(serving)
+    assert (found["zonemd"], found["signatures"]) == ("verified", "verified")
+    signatures = query(serving, "www.shop.", do=True).answer
+    assert [rrset.rdtype for rrset in signatures] == [dns.rdatatype.A, dns.rdatatype.RRSIG]
+    proof = query(serving, "nosuch.shop.", do=True).authority
+    assert {rrset.rdtype for rrset in proof} == {
+        dns.rdatatype.SOA, dns.rdatatype.NSEC, dns.rdatatype.RRSIG,
+    }  # fmt: skip
+
+    forged = written(signed("shop.", text_of(SHOP, 2))).replace("11.9.9.9", "12.6.6.6")
+    server.publish(forged)
+    until(lambda: "refusals" in look(serving), "refusal")
+    found = held(serving)
+    assert (found["serial"], found["state"]) == (1, "retrying")
+    assert "digest" in found["refusals"][0]
+    assert query(serving, "www.shop.").answer[0][0].address == "11.9.9.9"
+    assert serving.total("inland_mirror_refusals_total", why="zonemd") >= 1
+
+    server.publish(written(signed("shop.", text_of(SHOP, 3))))
+    until(lambda: look(serving)["serial"] == 3, "serial 3")
+    assert held(serving)["state"] == "current"
+
+
+def test_a_zone_that_shrinks_by_half_is_refused_until_the_operator_takes_it(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any]
+) -> None:
+    server = primary(nowhere, tmp_path, "knot", closing)
+    many = "".join(f"n{number}.shop. 300 IN A 11.1.1.1\n" for number in range(100))
+    server.publish(text_of(SHOP) + many)
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
+    server.publish(text_of(SHOP, 2))
+    until(lambda: "refusals" in look(serving), "refusal")
+    found = held(serving)
+    assert found["serial"] == 1
+    assert "shrinks from" in found["refusals"][0]
+    assert query(serving, "n5.shop.").rcode() == dns.rcode.NOERROR
+    assert look(serving, force=True)["serial"] == 2
+    assert query(serving, "n6.shop.").rcode() == dns.rcode.NXDOMAIN
+
+
+def liar(nowhere: Nowhere, closing: list[Any], *args: Any, address: str = AT_HOME) -> Liar:
+    made = Liar(address, nowhere.port, "shop.", *args)
+    closing.append(made)
+    return made
+
+
+MANY = "".join(f"n{number}.shop. 300 IN A 11.1.1.1\n" for number in range(100))
+
+
+def test_a_torn_transfer_changes_nothing(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any]
+) -> None:
+    server = liar(nowhere, closing, text_of(SHOP) + MANY, 1, 6)
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
+    found = held(serving)
+    assert found["state"] == "absent"
+    assert "broke off after 6 messages" in found["refusals"][0]
+    server.messages = None
+    assert look(serving)["serial"] == 1
+    server.text, server.announced, server.messages = text_of(SHOP, 2) + MANY, 2, 3
+    found = look(serving)
+    assert (found["serial"], found["state"]) == (1, "retrying")
+    assert serving.total("inland_mirror_refusals_total", why="torn") >= 2
+    assert query(serving, "n7.shop.").rcode() == dns.rcode.NOERROR
+
+
+@pytest.mark.parametrize("sent", [1, 0])
+def test_a_primary_that_lies_about_its_serial_is_refused_without_a_loop(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any], sent: int
+) -> None:
+    server = liar(nowhere, closing, text_of(SHOP, 1), 1)
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
+    server.announced, server.text = 9, text_of(SHOP, sent)
+    before = server.transfers
+    found = look(serving)
+    assert (found["serial"], found["state"]) == (1, "retrying")
+    assert serving.total("inland_mirror_refusals_total", why="serial") == 1
+    transfers = server.transfers - before
+    assert 1 <= transfers <= 2
+    for _ in range(5):
+        look(serving)
+    assert server.transfers - before == transfers  # the same lie is not followed again
+    server.announced, server.text = 10, text_of(SHOP, 10)
+    assert look(serving)["serial"] == 10
+
+
+def test_an_older_serial_is_refused_and_the_next_primary_looked_at(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any]
+) -> None:
+    first = liar(nowhere, closing, text_of(SHOP, 5), 5)
+    second = liar(nowhere, closing, text_of(SHOP, 5), 5, address="127.11.250.2")
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME, "127.11.250.2"])
+    first.announced = 3
+    assert look(serving)["source"] == "127.11.250.2"
+    assert second.transfers == 0
+    assert serving.total("inland_mirror_refusals_total", why="serial") == 1
+
+
+def test_foreign_primaries_are_for_when_domestic_ones_fail(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any]
+) -> None:
+    home = liar(nowhere, closing, text_of(SHOP, 1), 1)
+    abroad = liar(nowhere, closing, text_of(SHOP, 7), 7, address=ABROAD)
+    serving = mirroring(nowhere, tmp_path, closing, [ABROAD, AT_HOME])
+    assert held(serving)["source"] == AT_HOME
+    assert abroad.polls == 0  # not even to find out that it has news
+    assert exchanges(serving, verdict="foreign") == 0
+    home.__exit__()
+    found = look(serving)
+    assert (found["serial"], found["source"]) == (7, ABROAD)
+    assert exchanges(serving, verdict="foreign", reason="domestic_failed") == 2
+    assert serving.total("inland_needless_escapes_total") == 0
+    assert serving.total(
+        "inland_lookups_total", transport="internal", route="escaped"
+    ) == serving.total("inland_escaped_lookups_total", reason="domestic_failed")
+
+
+def test_an_expired_copy_is_not_used_also_after_a_restart(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    monkeypatch.setenv("CONFORMANCE_CLOCK", str(clock))
+    server = liar(nowhere, closing, text_of(SHOP, expire=7200), 1)
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
+    server.__exit__()
+    closing.remove(server)
+    clock.write_text("7000")
+    until(lambda: held(serving)["age_seconds"] > 6900, "age")
+    assert query(serving, "www.shop.").rcode() == dns.rcode.NOERROR
+    clock.write_text("7300")
+    until(lambda: held(serving)["state"] == "expired", "expiry")
+    assert query(serving, "mail.shop.", "MX").rcode() == dns.rcode.SERVFAIL
+    assert serving.total("inland_mirror_state", state="expired") == 1
+    serving.end()
+    serving.log = ""
+    serving.start()
+    assert "expired" in serving.log
+    assert query(serving, "www.shop.").rcode() == dns.rcode.SERVFAIL
+    liar(nowhere, closing, text_of(SHOP, expire=7200), 1)
+    assert look(serving)["state"] == "current"
+    assert query(serving, "alias.shop.", "CNAME").rcode() == dns.rcode.NOERROR
+
+
+def test_a_reload_swaps_the_mirrors(nowhere: Nowhere, tmp_path: Path, closing: list[Any]) -> None:
+    server = liar(nowhere, closing, text_of(SHOP, 1), 1)
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
+    entry = {"zone": "shop.", "primaries": [AT_HOME]}
+    serving.configure(mirrors={"zones": [entry | {"shrink_max": 10}]})
+    serving.ask_control("reload")
+    assert query(serving, "www.shop.").rcode() == dns.rcode.NOERROR
+    serving.configure(mirrors={"zones": [entry | {"signatures": "require"}]})
+    serving.ask_control("reload")
+    until(lambda: "refusals" in held(serving), "refusal")
+    assert held(serving)["state"] == "absent"
+    serving.configure(mirrors={"zones": []})
+    serving.ask_control("reload")
+    assert serving.ask_control("status")["mirrors"] == {}
+    assert server.polls > 1
