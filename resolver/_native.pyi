@@ -142,19 +142,9 @@ class AnswerCache:
 
     def __new__(cls, bytes_max: int) -> AnswerCache: ...
     def put(
-        self,
-        view: int,
-        name: bytes,
-        rtype: int,
-        do: bool,
-        cd: bool,
-        generation: int,
-        answer: Answer,
-        lifetime: float,
-        destination: int,
-        now: float,
-        stale: bool = False,
-    ) -> None:
+        self, view: int, name: bytes, rtype: int, do: bool, cd: bool, generation: int,
+        answer: Answer, lifetime: float, destination: int, now: float, stale: bool = False,
+    ) -> None:  # fmt: skip
         """Keep ``answer`` for ``lifetime`` seconds. ``destination``: 0 domestic 1 foreign 2 mixed
         3 none. Entries of another generation than the current one are never served, nor kept when
         they come late. One that is ``stale`` (of stale data) keeps its TTLs, is never due, and
@@ -245,6 +235,12 @@ class Listener:
     def reply(self, replies: Sequence[tuple[int, Answer]]) -> None:
         """Send replies; unknown tokens are ignored (their clients were shed or have gone)."""
 
+    def notices_fileno(self) -> int: ...
+    def set_notifiers(self, addresses: Sequence[str]) -> None: ...
+    def take_notices(self) -> list[tuple[int, bytes, bytes]]:
+        """(token, address, message) of each NOTIFY from an address that may send it."""
+
+    def reply_notices(self, replies: Sequence[tuple[int, bytes]]) -> None: ...
     def set_access(self, allow: Sequence[str]) -> None:
         """Replace the access list (CIDR). Raises ``ValueError``."""
 

@@ -48,6 +48,7 @@ from resolver.evidence import accept, facts_of, tell
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.metrics_mirrors import mirror_metrics
+from resolver.mirrors.notify import Notices
 from resolver.model import Books, Purpose, Question, Result
 from resolver.names import ROOT, from_text, to_text
 from resolver.pack_of import settle_pack
@@ -102,6 +103,7 @@ class App:
             self._driver.watch(self._plans.fileno())
         self._listener = self._listen(config, workers)
         closing.callback(self._listener.close)
+        self._listener.set_notifiers(self._keeper.notifiers())
         self._service = Service(
             self._listener,
             self._driver,
@@ -164,6 +166,7 @@ class App:
                     nursery.start_soon(self._control.run)
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._keeper.run)
+                nursery.start_soon(Notices(self._keeper, self._listener).run)
                 self._announce()
                 # Of this thread alone: those of native have been started.
                 nice = os.getpriority(os.PRIO_PROCESS, 0) + limits.INTERPRETER_NICE
@@ -253,6 +256,7 @@ class App:
         self._service.set_policy(loaded.policy)
         self._listener.set_access(allow)
         self._keeper.configure(loaded.mirrors)
+        self._listener.set_notifiers(self._keeper.notifiers())
         self._loaded = loaded
         _log.setLevel(loaded.config.log.level.upper())
         changed = old.policy.generation != loaded.policy.generation

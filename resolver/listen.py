@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 from resolver import _native
 from resolver.cache import Answer, AnswerKey, AnswerStore
 from resolver.counters import TRANSPORTS, Clock, Counters
-from resolver.model import Address, ClientContext, Question
+from resolver.model import Address, ClientContext, Question, address_text
 from resolver.names import Name
 
 
@@ -90,6 +90,23 @@ class Listener:
     def reply(self, replies: Sequence[tuple[int, Answer]]) -> None:
         """Send replies in one call; tokens of clients that have gone are ignored."""
         self._native.reply(replies)
+
+    def notices_fileno(self) -> int:
+        """Readable when notices wait."""
+        return self._native.notices_fileno()
+
+    def set_notifiers(self, addresses: Sequence[Address]) -> None:
+        """Who may send notices of news in zones (RFC 1996); those of others get NOTIMP."""
+        self._native.set_notifiers([address_text(address) for address in addresses])
+
+    def take_notices(self) -> list[tuple[int, Address, bytes]]:
+        """Notices since the last call: token, sender, the whole message."""
+        taken = self._native.take_notices()
+        return [(token, Address(sender), message) for token, sender, message in taken]
+
+    def reply_notices(self, replies: Sequence[tuple[int, bytes]]) -> None:
+        """Send replies to notices, as they are."""
+        self._native.reply_notices(list(replies))
 
     def set_access(self, allow: Sequence[str]) -> None:
         """Replace the access list (CIDR). Raises ``ValueError``."""

@@ -26,7 +26,7 @@ from resolver.mirrors.refusal import Refused, Why
 from resolver.mirrors.round import Current, Memory, Round, Tools, terms_now
 from resolver.mirrors.store import Held
 from resolver.mirrors.wanted import Wanted
-from resolver.model import Books, Exchange, Purpose, Question, Rcode, Result, Type, Verdict
+from resolver.model import Address, Books, Exchange, Purpose, Question, Rcode, Result, Type, Verdict
 from resolver.names import Name, ancestors, to_text
 
 _log = logging.getLogger("inland.mirrors")
@@ -140,6 +140,11 @@ class Keeper:
         mirror.due = min(mirror.due, max(now, mirror.notified + limits.MIRROR_NOTIFY_GAP))
         mirror.notified = mirror.due
         mirror.wake.set()
+
+    def notifiers(self) -> tuple[Address, ...]:
+        """Addresses of all primaries: who may send NOTIFY."""
+        every = (one.address for m in self.mirrors.values() for one in m.wanted.primaries)
+        return tuple(dict.fromkeys(every))
 
     async def refresh(self, zone: Name, forced: bool) -> dict[str, Any]:
         """Look now, for the operator; how the mirror stands afterwards. ``forced``: take the whole

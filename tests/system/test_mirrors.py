@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.query
 import dns.rcode
 import dns.rdatatype
 import pytest
@@ -81,12 +85,15 @@ def mirroring(
     closing: list[Any],
     primaries: list[Any],
     secret: str | None = None,
+    port: int = 0,
     **terms: Any,
 ) -> Serving:
     """A resolver that mirrors ``shop.``, and has looked at its sources."""
     entry = {"zone": "shop.", "primaries": primaries, **terms}
     keys = [{"name": KEY_NAME, "secret_file": str(secret_file(folder, secret))}]
-    serving = Serving(cast(Loopback, nowhere), folder, mirrors={"zones": [entry], "keys": keys})
+    mirrors = {"zones": [entry], "keys": keys}
+    listen = {"dns": [f"127.0.0.1:{port}"]}
+    serving = Serving(cast(Loopback, nowhere), folder, mirrors=mirrors, listen=listen)
     closing.append(serving)
     serving.start()
     serving.wait_for("mirror of shop.:")
@@ -112,7 +119,7 @@ def test_a_zone_comes_whole_and_then_by_differences(
     changed = text_of(SHOP, 2).replace("11.9.9.9", "11.9.9.1") + "new.shop. 60 IN A 11.9.9.2\n"
     server.publish(changed)
     until(lambda: look(serving)["serial"] == 2, "serial 2")
-    assert "IXFR" in server.words() or kind == "nsd"
+    until(lambda: kind == "nsd" or "IXFR, outgoing" in server.words(), "IXFR")
     assert query(serving, "new.shop.").answer[0].to_text() == "new.shop. 60 IN A 11.9.9.2"
     assert serving.total("inland_mirror_records", zone="shop.") == changed.count(" IN ")
     assert serving.total("inland_mirror_looks_total", result="updated") == 2
@@ -151,7 +158,11 @@ def test_without_the_right_key_nothing_is_taken(
 def test_a_forged_record_is_refused_and_the_good_version_stays(
     nowhere: Nowhere, tmp_path: Path, closing: list[Any], kind: str
 ) -> None:
-    terms = {"zonemd": "require", "signatures": "require", "anchors": [signer().anchor("shop.")]}
+    terms: dict[str, Any] = {
+        "zonemd": "require",
+        "signatures": "require",
+        "anchors": [signer().anchor("shop.")],
+    }
     server = primary(nowhere, tmp_path, kind, closing)
     server.publish(written(signed("shop.", text_of(SHOP))))
     serving = mirroring(nowhere, tmp_path, closing, [AT_HOME], **terms)
@@ -314,3 +325,55 @@ def test_a_reload_swaps_the_mirrors(nowhere: Nowhere, tmp_path: Path, closing: l
     serving.ask_control("reload")
     assert serving.ask_control("status")["mirrors"] == {}
     assert server.polls > 1
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+@BOTH
+def test_a_notice_of_a_primary_brings_the_new_version(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any], kind: str, keyed: bool
+) -> None:
+    port = free_port()
+    server = primary(nowhere, tmp_path, kind, closing, keyed=keyed, notify=port)
+    server.publish(text_of(SHOP))
+    entry = {"address": AT_HOME} | ({"key": KEY_NAME} if keyed else {})
+    serving = mirroring(nowhere, tmp_path, closing, [entry], port=port)
+    assert held(serving)["serial"] == 1
+    server.publish(text_of(SHOP, 2))
+    until(lambda: held(serving)["serial"] == 2, "serial 2")
+    serving.wait_for(f"notice from {AT_HOME}")
+    words = server.words()
+    assert "bad TSIG" not in words
+    assert "notify failed" not in words
+
+
+def notify(serving: Serving, source: str, zone: str = "shop.", tcp: bool = False) -> int:
+    """The RCODE of the reply to a NOTIFY."""
+    notice = dns.message.make_query(zone, "SOA", flags=dns.flags.AA)
+    notice.set_opcode(dns.opcode.NOTIFY)
+    send = dns.query.tcp if tcp else dns.query.udp
+    reply = send(notice, "127.0.0.1", 10, serving.port, source=source)
+    assert reply.opcode() == dns.opcode.NOTIFY
+    return int(reply.rcode())
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_notices_are_taken_from_primaries_of_the_zone_only(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any], tcp: bool
+) -> None:
+    server = liar(nowhere, closing, text_of(SHOP), 1)
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
+    polls = server.polls
+    assert notify(serving, "127.0.0.1", tcp=tcp) == dns.rcode.NOTIMP
+    assert notify(serving, AT_HOME, "other.", tcp=tcp) == dns.rcode.NOTAUTH
+    assert server.polls == polls
+    assert notify(serving, AT_HOME, tcp=tcp) == dns.rcode.NOERROR
+    until(lambda: server.polls == polls + 1, "look after a notice")
+    for _ in range(20):  # a flood of notices is no flood of looks
+        notify(serving, AT_HOME, tcp=tcp)
+    assert server.polls <= polls + 2

@@ -1,6 +1,7 @@
 """A keeper of mirrors in a virtual network, with a clock that tests move and a door to loopback."""
 
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,11 @@ class MirrorRig:
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        before = float(self._offset.read_text())
+        before, seen = float(self._offset.read_text()), self.clock.now()
         self._offset.write_text(str(before + seconds))
+        ends = time.monotonic() + 10
+        while abs(self.clock.now() - seen - seconds) > abs(seconds) / 2:
+            assert time.monotonic() < ends, "the clock does not see its file"
 
     def from_file(self, text: str, zone: str = "shop.", **more: Any) -> Wanted:
         """A zone whose source is a file with this text."""

@@ -55,6 +55,9 @@ const PORT_TRIES: usize = 32;
 /// The part of the open files that clients' connections may hold (see the door for the rest).
 const OPEN_FILES_PART: usize = 4;
 
+/// Notices that are kept: above what the threads let in, so that none is pushed out.
+const NOTICES_KEPT: usize = 4096;
+
 /// Settings of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -81,6 +84,9 @@ struct Shared {
     clock: Arc<Clock>,
     answers: Arc<AnswerCache>,
     access: access::Access,
+    /// Who may tell of news in zones that are mirrored, and what they have told.
+    notifiers: access::Access,
+    notices: Clients,
     clients: Clients,
     /// What Python has decided in advance, if anything.
     plans: Option<Arc<Plans>>,
@@ -138,6 +144,8 @@ impl Listener {
             clock,
             answers,
             access: access::Access::new(networks),
+            notifiers: access::Access::new(Networks::default()),
+            notices: Clients::new(clients::Bounds::of(NOTICES_KEPT), None)?,
             clients: waiting(&settings, plans.as_deref())?,
             plans,
             census: Arc::new(settings.census()),
@@ -192,6 +200,33 @@ impl Listener {
     /// Put another access list in force.
     pub fn set_access(&self, networks: Networks) {
         self.shared.access.replace(networks);
+    }
+
+    /// Take notices of news in zones from these addresses.
+    pub fn set_notifiers(&self, networks: Networks) {
+        self.shared.notifiers.replace(networks);
+    }
+
+    /// Notices for Python, each with its token; the message stands in the place of the question.
+    pub fn take_notices(&self) -> Vec<(Key, Miss)> {
+        self.shared.notices.take(NOTICES_KEPT)
+    }
+
+    /// Answer notices.
+    pub fn reply_notices(&self, replies: Vec<(Key, Vec<u8>)>) {
+        let mut replies = self.shared.notices.finish(replies);
+        if let Some(Replies { sender, books }) = lock(&self.replies).as_mut() {
+            sender.send(books, &mut replies, |_, reply, limit, out| {
+                let octets = reply.len().min(limit);
+                out[..octets].copy_from_slice(&reply[..octets]);
+                octets
+            });
+        }
+    }
+
+    /// Readable when notices wait.
+    pub fn notices(&self) -> RawFd {
+        self.shared.notices.as_raw_fd()
     }
 
     /// Stop accepting, join the threads and close the sockets.

@@ -332,6 +332,28 @@ impl Listener {
         py.detach(|| self.inner.reply(answers));
     }
 
+    fn notices_fileno(&self) -> RawFd {
+        self.inner.notices()
+    }
+
+    fn set_notifiers(&self, addresses: Vec<String>) -> PyResult<()> {
+        self.inner.set_notifiers(networks(&addresses)?);
+        Ok(())
+    }
+
+    fn take_notices<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for (token, notice) in self.inner.take_notices() {
+            let address = address_to_octets(py, notice.origin.client().ip());
+            list.append((token, address, PyBytes::new(py, &notice.question)))?;
+        }
+        Ok(list)
+    }
+
+    fn reply_notices(&self, py: Python<'_>, replies: Vec<(u64, Vec<u8>)>) {
+        py.detach(|| self.inner.reply_notices(replies));
+    }
+
     fn set_access(&self, allow: Vec<String>) -> PyResult<()> {
         self.inner.set_access(networks(&allow)?);
         Ok(())

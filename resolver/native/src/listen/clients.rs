@@ -289,6 +289,11 @@ impl Clients {
         taken
     }
 
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        lock(&self.table).waiting.len()
+    }
+
     /// The clients of tokens, each for the last time; unknown tokens are left out.
     pub fn finish<T>(&self, tokens: impl IntoIterator<Item = (Key, T)>) -> Vec<(Miss, T)> {
         let mut table = lock(&self.table);

@@ -10,7 +10,7 @@ use crate::cache::answers::Key;
 use crate::counters::{Area, Scalar};
 use crate::wire::name::NameBuf;
 use crate::wire::query::{self, Client, Parsed, Query};
-use crate::wire::{CLASS_IN, MESSAGE_MAX, compose, rcode};
+use crate::wire::{CLASS_IN, MESSAGE_MAX, compose, flag, rcode};
 
 /// Views are classes of clients that policy treats alike; there is one so far.
 pub const VIEW: u32 = 0;
@@ -33,6 +33,12 @@ mod meta {
     pub const LAST: u16 = 254;
 }
 
+/// The opcode of RFC 1996 where it stands in the flags.
+const NOTIFY: u16 = 4 << 11;
+
+/// Notices that may wait for Python; more are answered as if we did not know the opcode.
+const NOTICES_MAX: usize = 256;
+
 /// How a query travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -48,6 +54,8 @@ pub enum Decision<'a> {
     Reply(usize),
     /// The same, and this client may not ask at all.
     Refused(usize),
+    /// News of a zone from one that may tell (RFC 1996): the whole message is Python's.
+    Notice(Client),
     Miss {
         client: Client,
         question: &'a [u8],
@@ -62,6 +70,7 @@ pub struct Desk {
     shared: Arc<Shared>,
     pub books: Area,
     networks: Held,
+    notifiers: Held,
     pub now: f64,
     pub started: Instant,
     /// Hits of this batch, whose time is not told yet.
@@ -73,9 +82,19 @@ pub struct Desk {
 impl Desk {
     pub fn new(shared: Arc<Shared>, books: Area) -> Self {
         let networks = shared.access.hold();
+        let notifiers = shared.notifiers.hold();
         let idle = shared.settings.tcp_idle.as_millis() / 100;
         let idle = u16::try_from(idle).unwrap_or(u16::MAX);
-        Self { shared, books, networks, now: 0.0, started: Instant::now(), untold: 0, idle }
+        Self {
+            shared,
+            books,
+            networks,
+            notifiers,
+            now: 0.0,
+            started: Instant::now(),
+            untold: 0,
+            idle,
+        }
     }
 
     /// Look at the clock and the access list, once for a batch.
@@ -83,6 +102,7 @@ impl Desk {
         self.started = Instant::now();
         self.now = self.shared.clock.now();
         self.shared.access.renew(&mut self.networks);
+        self.shared.notifiers.renew(&mut self.notifiers);
     }
 
     /// The replies of a batch are on their way: tell how long its hits took. One time for all of
@@ -104,6 +124,13 @@ impl Desk {
     ) -> Decision<'a> {
         let idle = (transport == Transport::Tcp).then_some(self.idle);
         let parsed = query::parse(packet, idle);
+        if let Parsed::Reject { client, .. } = &parsed
+            && client.flags & flag::OPCODE == NOTIFY
+            && self.notifiers.contain(source)
+            && self.shared.notices.waiting() < NOTICES_MAX
+        {
+            return Decision::Notice(*client);
+        }
         if !self.networks.contain(source) {
             return self.refuse(&parsed, out);
         }
@@ -230,6 +257,8 @@ mod tests {
             clock: Arc::new(Clock::new(None)),
             answers,
             access: Access::new(Networks::parse(&["127.0.0.0/8"]).unwrap()),
+            notifiers: Access::new(Networks::parse(&["127.0.0.0/8"]).unwrap()),
+            notices: Clients::new(Bounds::of(1), None).unwrap(),
             clients: Clients::new(Bounds::of(1), None).unwrap(),
             census: Arc::new(settings.census()),
             inboxes: Box::new([Queue::new().unwrap()]),
@@ -288,6 +317,9 @@ mod tests {
                 Decision::Miss { question, .. } => {
                     prop_assert!(source.is_ipv4() && question.len() >= 5);
                     prop_assert!(packet[2] & 0x01 != 0);
+                }
+                Decision::Notice(client) => {
+                    prop_assert!(source.is_ipv4() && client.flags & 0x7800 == NOTIFY);
                 }
                 Decision::Drop => prop_assert!(packet.len() < 12 || packet[2] & 0x80 != 0),
             }

@@ -407,6 +407,11 @@ fn decide(
                 connection.ended = true;
                 used.octets = data.len();
             }
+            Decision::Notice(from) => {
+                connection.waiting += 1;
+                let worker = station.number;
+                station.notice(Origin::Tcp { worker, connection: key, client }, from, packet);
+            }
             Decision::Miss { client: asked, question, name, qtype } => {
                 connection.waiting += 1;
                 let miss = Miss {

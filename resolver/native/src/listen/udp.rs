@@ -72,6 +72,10 @@ impl Datagrams {
             Decision::Reply(octets) | Decision::Refused(octets) => {
                 self.outbound.push(octets, client, local);
             }
+            Decision::Notice(from) => {
+                let origin = Origin::Udp { worker: station.number, socket, client, local };
+                station.notice(origin, from, datagram.data);
+            }
             Decision::Miss { client: asked, question, name, qtype } => {
                 let miss = Miss {
                     origin: Origin::Udp { worker: station.number, socket, client, local },

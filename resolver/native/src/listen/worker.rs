@@ -21,6 +21,7 @@ use crate::sys::poll::{Event, Poll, READ};
 use crate::sys::raise_open_files;
 use crate::sys::slab::Key;
 use crate::sys::socket::Socket;
+use crate::wire::query::Client;
 
 // Keys of events. Those of UDP sockets are small; slabs' keys have a generation above their index,
 // and their uppermost bit is free.
@@ -133,6 +134,14 @@ impl Station {
             replies.clear();
         }
         self.sender.shed(books, shed);
+    }
+}
+
+impl Station {
+    /// Leave a message for Python as it came.
+    pub fn notice(&mut self, origin: Origin, client: Client, packet: &[u8]) {
+        let notice = Miss { origin, client, question: packet.into(), mark: 0, zone: 0 };
+        self.repeated.extend(self.shared.notices.add([notice]).repeated);
     }
 }
 

@@ -1,0 +1,104 @@
+"""NOTIFY: a primary says that its zone has changed (RFC 1996).
+
+Native lets in messages from addresses of primaries only. Here it is looked whether the sender is a
+primary of the very zone, and whether it has signed as its key wants (RFC 8945); then the zone's
+sources are looked at, in their usual order. What is told beside (the new serial) is not believed.
+"""
+
+import logging
+from typing import final
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.tsig
+import trio
+
+from resolver.listen import Listener
+from resolver.mirrors.keep import Keeper
+from resolver.mirrors.transfer import keyring_of
+from resolver.model import Address, address_text
+from resolver.names import Name, lower, to_text
+
+_BAD_SIGNATURE = (
+    dns.tsig.BadTime,
+    dns.tsig.PeerError,
+    dns.tsig.BadSignature,
+    dns.message.UnknownTSIGKey,
+)
+_log = logging.getLogger("inland.mirrors")
+
+
+@final
+class Notices:
+    """Takes notices from the listener to the keeper."""
+
+    def __init__(self, keeper: Keeper, listener: Listener) -> None:
+        self._keeper = keeper
+        self._listener = listener
+
+    async def run(self) -> None:
+        """Take notices for ever; ends by cancellation."""
+        while True:
+            await trio.lowlevel.wait_readable(self._listener.notices_fileno())
+            replies = [
+                (token, hear(self._keeper, sender, message))
+                for token, sender, message in self._listener.take_notices()
+            ]
+            self._listener.reply_notices(replies)
+
+
+def hear(keeper: Keeper, sender: Address, octets: bytes) -> bytes:
+    """Take in one notice; the reply to it."""
+    keys: dict[dns.name.Name, dns.tsig.Key] = {}
+    for mirror in keeper.mirrors.values():
+        for primary in mirror.wanted.primaries:
+            if primary.address == sender and primary.key is not None:
+                keys |= keyring_of(primary.key)
+    try:
+        notice = dns.message.from_wire(octets, keyring=keys or False)
+    except _BAD_SIGNATURE:
+        _log.warning("notice from %s: bad signature", address_text(sender))
+        return _error(octets, dns.rcode.NOTAUTH)
+    except (dns.exception.DNSException, ValueError):
+        return _error(octets, dns.rcode.FORMERR)
+    zone = _zone(notice)
+    mirror_of = keeper.mirrors.get(zone) if zone is not None else None
+    if zone is None or mirror_of is None:
+        return _reply(notice, dns.rcode.NOTAUTH)
+    for primary in mirror_of.wanted.primaries:
+        signed = primary.key is None or (
+            notice.had_tsig and notice.keyname == dns.name.from_text(primary.key.name)
+        )
+        if primary.address == sender and signed:
+            _log.info("mirror of %s: notice from %s", to_text(zone), address_text(sender))
+            keeper.notified(zone)
+            return _reply(notice, dns.rcode.NOERROR)
+    return _reply(notice, dns.rcode.REFUSED)
+
+
+def _zone(notice: dns.message.Message) -> Name | None:
+    """The zone that a notice is about (RFC 1996 section 3.6); ``None`` when it is none."""
+    if notice.opcode() != dns.opcode.NOTIFY or len(notice.question) != 1:
+        return None
+    question = notice.question[0]
+    if (question.rdtype, question.rdclass) != (dns.rdatatype.SOA, dns.rdataclass.IN):
+        return None
+    return Name(lower(question.name.to_wire() or b"\0"))
+
+
+def _reply(notice: dns.message.Message, rcode: dns.rcode.Rcode) -> bytes:
+    reply = dns.message.make_response(notice)
+    reply.flags |= dns.flags.AA
+    reply.set_rcode(rcode)
+    return reply.to_wire()
+
+
+def _error(octets: bytes, rcode: dns.rcode.Rcode) -> bytes:
+    """A reply to what could not be read: the header alone."""
+    return octets[:2] + bytes((0x80 | octets[2] & 0x78, rcode)) + bytes(8)
