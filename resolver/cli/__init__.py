@@ -1,7 +1,7 @@
 """The command ``inland``: one file a command; only the file of the command that runs is imported.
 
 Exit codes: 0 done; 1 an error in the input, the configuration or the start; 2 wrong usage;
-3 the running server cannot be reached.
+3 the running server cannot be reached; 4 what ``audit --strict`` found.
 """
 
 import signal
@@ -18,7 +18,7 @@ Try it without any network: inland serve --world small"""
 
 _EPILOG = (
     "Exit codes: 0 done; 1 an error in the input, the configuration or the start; 2 wrong usage;"
-    " 3 the running server cannot be reached."
+    " 3 the running server cannot be reached; 4 what audit --strict found."
 )
 
 
@@ -47,6 +47,12 @@ def _where(app: typer.Typer) -> None:
     app.command("where")(where_command(addresses_of))
 
 
+def _audit(app: typer.Typer) -> None:
+    from resolver.cli.audit import audit
+
+    app.command("audit")(audit)
+
+
 def _pack(app: typer.Typer) -> None:
     from resolver.cli import pack_commands
 
@@ -70,6 +76,7 @@ _MOUNTS: dict[str, Callable[[typer.Typer], None]] = {
     "check": _check,
     "explain": _explain,
     "where": _where,
+    "audit": _audit,
     "pack": _pack,
     "control": _control,
     "testbed": _testbed,
