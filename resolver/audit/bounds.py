@@ -16,5 +16,8 @@ ten. Zones made to have no end are given up there."""
 GRAPH_NODES_MAX: Final = 40
 """Nodes of a drawn graph: more cannot be read on a page, so name servers are summed up."""
 
+GRAPHS_MAX: Final = 12
+"""Pictures on a page of an audit: some 20 kB each, and nobody reads more."""
+
 AUDIT_NAMES_MAX: Final = 100_000
 """Names of one audit: some 200 MB of facts."""

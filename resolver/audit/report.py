@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from resolver.audit.closure import Closure, Path, Zone, operator_of
 from resolver.audit.fixes import Fix, cheapest, lacking
-from resolver.audit.verdict import Finding, Kind, judge, reaches
+from resolver.audit.verdict import Finding, Kind, Reaches, judge, reaches
 from resolver.model import Verdict, address_text
 from resolver.names import Name, to_text
 
@@ -67,6 +67,7 @@ class Report:
     seconds: float
     closure: Closure
     paths: Mapping[str, Path]
+    reach: Reaches
 
     def plain(self) -> dict[str, object]:
         """Values for JSON; zones with every server and address."""
@@ -123,6 +124,7 @@ def make_report(
         seconds,
         closure,
         {to_text(name): path for name, path in paths.items()},
+        reach,
     )
 
 
@@ -197,6 +199,15 @@ def _country(verdict: Verdict, country: str) -> str:
     if country != "none":
         return country
     return UNLOCATED if verdict is Verdict.UNKNOWN else f"{verdict.value}, country open"
+
+
+def fix_of(row: Row) -> str:
+    """The fix in words; where no single change does, what is lacking."""
+    if row.fix or row.kind == Kind.STAYS_HOME.value:
+        return row.fix
+    if not row.lacking:
+        return "not known: see the reason"
+    return f"no single change; domestic servers are lacking for {', '.join(row.lacking)}"
 
 
 def zone_plain(zone: Zone) -> dict[str, object]:

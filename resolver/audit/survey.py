@@ -119,7 +119,7 @@ class Survey:
         names = names[: limits.SERVER_NAMES_MAX]
         facts = self._zones[apex] = ZoneFacts(apex, parent, names, glue, depth)
         if served_by is not None:
-            facts.verdicts[served_by] = self._core.policy.verdict(served_by)
+            facts.verdicts[served_by] = self._place(served_by)[0]
             serves_already(facts, served_by)
             facts.child = dict.fromkeys(names)
         for name in names:
@@ -153,6 +153,7 @@ class Survey:
         return tuple(a for walk in walks if walk is not None for a in walk.addresses)
 
     def _place(self, address: Address) -> tuple[Verdict, str]:
+        """Verdict and country of an address."""
         label = self._core.policy.label(address, Purpose.VERIFICATION, False)
         return label.verdict, label.country
 
@@ -162,7 +163,7 @@ class Survey:
             if address in facts.standing or len(facts.standing) >= limits.ADDRESSES_PER_ZONE:
                 continue
             facts.standing[address] = Standing.NOT_ASKED
-            facts.verdicts[address] = self._core.policy.verdict(address)
+            facts.verdicts[address] = self._place(address)[0]
             if TIERS[facts.verdicts[address]] == 0 and self._core.usable((address,)):
                 self._check(facts, address)
 

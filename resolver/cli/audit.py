@@ -130,6 +130,13 @@ def _write(report: "Report", as_json: bool, as_csv: bool, html: Path | None) -> 
 
     from resolver.cli import audit_text
 
+    if html is not None:
+        from resolver.audit.page import page
+
+        try:
+            html.write_text(page(report), encoding="utf-8")
+        except OSError as error:
+            raise InlandError(f"{html}: cannot be written: {error.strerror}") from error
     if as_json:
         print(json.dumps(report.plain(), indent=1))
     elif as_csv:

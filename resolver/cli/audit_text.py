@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from resolver.audit.report import Report, Row, Sum
+from resolver.audit.report import Report, Sum, fix_of
 
 SUMS_SHOWN = 12
 """Rows of each summary on the terminal; JSON and HTML have all."""
@@ -55,15 +55,6 @@ def show(report: Report) -> None:
             console.print(_sums(heading, sums))
     for line in closing(report):
         console.print(Text(line))
-
-
-def fix_of(row: Row) -> str:
-    """The fix in words; where no single change does, what is lacking."""
-    if row.fix or row.kind == "stays home":
-        return row.fix
-    if not row.lacking:
-        return "not known: see the reason"
-    return f"no single change; domestic servers are lacking for {', '.join(row.lacking)}"
 
 
 def closing(report: Report) -> list[str]:

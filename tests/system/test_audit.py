@@ -95,3 +95,15 @@ def test_wrong_input_is_told(config: str, tmp_path: Path) -> None:
     assert f"{listed}:2:" in str(result.exception)
     assert f"{listed}:4:" in str(result.exception)
     assert ":3:" not in str(result.exception)
+
+
+def test_html_beside_the_table(config: str, tmp_path: Path) -> None:
+    path = tmp_path / "audit.html"
+    assert "1 breaks" in run("comx", "-c", config, "--html", str(path))
+    told = path.read_text()
+    assert told.startswith("<!doctype html>")
+    assert told.count("<svg") == 1
+    result = CliRunner().invoke(
+        build(["audit"]), ["audit", "xa", "-c", config, "--html", str(tmp_path)]
+    )
+    assert "cannot be written" in str(result.exception)
