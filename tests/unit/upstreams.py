@@ -114,10 +114,9 @@ class Upstream:
         for sock in (self._udp, self._tcp, self._wake, self._woken):
             sock.close()
 
-    def send_datagram(self, data: bytes, port: int) -> None:
-        """Send something unasked to a port that a query came from."""
-        host = self._udp.getsockname()[0]
-        self._udp.sendto(data, (host, port))
+    def send_datagram(self, data: bytes, port: int, host: str | None = None) -> None:
+        """Send something unasked to a port that a query came from, by default of our own host."""
+        self._udp.sendto(data, (host or self._udp.getsockname()[0], port))
 
     def _run(self) -> None:
         while True:
