@@ -125,7 +125,9 @@ class _Reply:
         star = wildcard(encloser)
         sets = self.zone.sets(star) if len(star) <= 255 else {}
         if sets:
-            return self._at(star, sets, self._no_name(below))
+            answers = {(self.question.rtype, 0), (Type.CNAME, 0)} & sets.keys()
+            # RFC 5155 section 7.2.5: without an answer the closest encloser is proven too.
+            return self._at(star, sets, self._no_name(below, None if answers else encloser))
         proofs = (*self._no_name(below, encloser), *self._no_name(star))
         return self._negative(Rcode.NXDOMAIN, tuple(dict.fromkeys(proofs)))
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from testbed.control import Loopback
+from tests.system.mirror_serving import Nowhere
 from tests.system.serving import Serving
 
 
@@ -19,3 +21,17 @@ def world() -> Iterator[Loopback]:
 def serving(world: Loopback, tmp_path: Path) -> Iterator[Serving]:
     with Serving(world, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Nowhere:
+    return Nowhere(tmp_path)
+
+
+@pytest.fixture
+def closing() -> Iterator[list[Any]]:
+    """Things that are stopped at the end."""
+    made: list[Any] = []
+    yield made
+    for thing in reversed(made):
+        thing.__exit__(None, None, None)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -38,7 +39,7 @@ remote:
     {remote_key}
 acl:
   - id: transfer
-    address: 127.0.0.0/8
+    address: 0.0.0.0/0
     action: transfer
     {acl_key}
 zone:
@@ -74,7 +75,7 @@ key:
 zone:
     name: {zone}
     zonefile: zone
-    provide-xfr: 127.0.0.0/8 {acl_key}
+    provide-xfr: 0.0.0.0/0 {acl_key}
     create-ixfr: yes
     store-ixfr: yes
     outgoing-interface: {address}
@@ -83,7 +84,7 @@ zone:
 
 
 class Primary:
-    """A running server; ``kind`` is ``knot`` or ``nsd``."""
+    """A running server; ``kind`` is ``knot`` or ``nsd``; ``prefix`` is put before its commands."""
 
     def __init__(
         self,
@@ -95,7 +96,9 @@ class Primary:
         *,
         keyed: bool = False,
         notify: int | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
+        self.prefix = list(prefix)
         self.kind, self.zone, self.address, self.port = kind, zone, address, port
         self.folder = folder / f"{kind}-{address}"
         self.folder.mkdir()
@@ -131,7 +134,10 @@ class Primary:
         program = {"knot": ["knotd", "-c"], "nsd": ["nsd", "-d", "-c"]}[self.kind]
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [*program, str(self.file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*self.prefix, *program, str(self.file)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         ends = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -141,8 +147,8 @@ class Primary:
 
     def _answers(self) -> bool:
         asked = subprocess.run(
-            ["kdig", f"@{self.address}", "-p", str(self.port), self.zone, "SOA", "+time=1",
-             "+retry=0"],
+            [*self.prefix, "kdig", f"@{self.address}", "-p", str(self.port), self.zone, "SOA",
+             "+time=1", "+retry=0"],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return "status: NOERROR" in asked.stdout

@@ -1,10 +1,8 @@
-"""Mirrors of real primaries, Knot DNS and NSD: transfers, differences, signatures, refusals."""
+"""Mirrors of real primaries, Knot DNS and NSD: transfers, differences, signatures, notices."""
 
-import socket
-import time
-from collections.abc import Callable, Iterator
+import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -14,90 +12,22 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from testbed.control import Loopback, make_world
 from tests.signed_zones import SHOP, signed, signer, text_of, written
-from tests.system.liar import Liar
-from tests.system.primaries import KEY_NAME, Primary, need, secret_file
-from tests.system.serving import Serving, query
-
-
-class Nowhere:
-    """A world that nobody serves: what a mirror does not answer fails."""
-
-    def __init__(self, folder: Path) -> None:
-        self.world = make_world("small")
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-
-
-@pytest.fixture
-def nowhere(tmp_path: Path) -> Nowhere:
-    return Nowhere(tmp_path)
-
-
-AT_HOME, ABROAD = "127.11.250.1", "127.12.250.1"
-WAIT_SECONDS = 30.0
-BOTH = pytest.mark.parametrize("kind", ["knot", "nsd"])
-
-
-@pytest.fixture
-def closing() -> Iterator[list[Any]]:
-    """Things that are stopped at the end."""
-    made: list[Any] = []
-    yield made
-    for thing in reversed(made):
-        thing.__exit__(None, None, None)
-
-
-def until(true: Callable[[], object], what: str) -> None:
-    ends = time.monotonic() + WAIT_SECONDS
-    while not true():
-        assert time.monotonic() < ends, f"no {what}"
-        time.sleep(0.05)
-
-
-def held(serving: Serving, zone: str = "shop.") -> dict[str, Any]:
-    found: dict[str, Any] = serving.ask_control("status")["mirrors"][zone]
-    return found
-
-
-def look(serving: Serving, zone: str = "shop.", **more: Any) -> dict[str, Any]:
-    return serving.ask_control("mirror", zone=zone, **more)
-
-
-def exchanges(serving: Serving, **labels: str) -> float:
-    return serving.total("inland_exchanges_total", purpose="mirror_refresh", **labels)
-
-
-def primary(nowhere: Nowhere, folder: Path, kind: str, closing: list[Any], **more: Any) -> Primary:
-    need(kind)
-    address = more.pop("address", AT_HOME)
-    made = Primary(kind, folder, "shop.", address, nowhere.port, **more)
-    closing.append(made)
-    return made
-
-
-def mirroring(
-    nowhere: Nowhere,
-    folder: Path,
-    closing: list[Any],
-    primaries: list[Any],
-    secret: str | None = None,
-    port: int = 0,
-    **terms: Any,
-) -> Serving:
-    """A resolver that mirrors ``shop.``, and has looked at its sources."""
-    entry = {"zone": "shop.", "primaries": primaries, **terms}
-    keys = [{"name": KEY_NAME, "secret_file": str(secret_file(folder, secret))}]
-    mirrors = {"zones": [entry], "keys": keys}
-    listen = {"dns": [f"127.0.0.1:{port}"]}
-    serving = Serving(cast(Loopback, nowhere), folder, mirrors=mirrors, listen=listen)
-    closing.append(serving)
-    serving.start()
-    serving.wait_for("mirror of shop.:")
-    return serving
+from tests.system.mirror_serving import (
+    AT_HOME,
+    BOTH,
+    Nowhere,
+    exchanges,
+    free_port,
+    held,
+    liar,
+    look,
+    mirroring,
+    primary,
+    until,
+)
+from tests.system.primaries import KEY_NAME
+from tests.system.serving import Serving, inland, query
 
 
 @BOTH
@@ -206,133 +136,6 @@ def test_a_zone_that_shrinks_by_half_is_refused_until_the_operator_takes_it(
     assert query(serving, "n6.shop.").rcode() == dns.rcode.NXDOMAIN
 
 
-def liar(nowhere: Nowhere, closing: list[Any], *args: Any, address: str = AT_HOME) -> Liar:
-    made = Liar(address, nowhere.port, "shop.", *args)
-    closing.append(made)
-    return made
-
-
-MANY = "".join(f"n{number}.shop. 300 IN A 11.1.1.1\n" for number in range(100))
-
-
-def test_a_torn_transfer_changes_nothing(
-    nowhere: Nowhere, tmp_path: Path, closing: list[Any]
-) -> None:
-    server = liar(nowhere, closing, text_of(SHOP) + MANY, 1, 6)
-    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
-    found = held(serving)
-    assert found["state"] == "absent"
-    assert "broke off after 6 messages" in found["refusals"][0]
-    server.messages = None
-    assert look(serving)["serial"] == 1
-    server.text, server.announced, server.messages = text_of(SHOP, 2) + MANY, 2, 3
-    found = look(serving)
-    assert (found["serial"], found["state"]) == (1, "retrying")
-    assert serving.total("inland_mirror_refusals_total", why="torn") >= 2
-    assert query(serving, "n7.shop.").rcode() == dns.rcode.NOERROR
-
-
-@pytest.mark.parametrize("sent", [1, 0])
-def test_a_primary_that_lies_about_its_serial_is_refused_without_a_loop(
-    nowhere: Nowhere, tmp_path: Path, closing: list[Any], sent: int
-) -> None:
-    server = liar(nowhere, closing, text_of(SHOP, 1), 1)
-    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
-    server.announced, server.text = 9, text_of(SHOP, sent)
-    before = server.transfers
-    found = look(serving)
-    assert (found["serial"], found["state"]) == (1, "retrying")
-    assert serving.total("inland_mirror_refusals_total", why="serial") == 1
-    transfers = server.transfers - before
-    assert 1 <= transfers <= 2
-    for _ in range(5):
-        look(serving)
-    assert server.transfers - before == transfers  # the same lie is not followed again
-    server.announced, server.text = 10, text_of(SHOP, 10)
-    assert look(serving)["serial"] == 10
-
-
-def test_an_older_serial_is_refused_and_the_next_primary_looked_at(
-    nowhere: Nowhere, tmp_path: Path, closing: list[Any]
-) -> None:
-    first = liar(nowhere, closing, text_of(SHOP, 5), 5)
-    second = liar(nowhere, closing, text_of(SHOP, 5), 5, address="127.11.250.2")
-    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME, "127.11.250.2"])
-    first.announced = 3
-    assert look(serving)["source"] == "127.11.250.2"
-    assert second.transfers == 0
-    assert serving.total("inland_mirror_refusals_total", why="serial") == 1
-
-
-def test_foreign_primaries_are_for_when_domestic_ones_fail(
-    nowhere: Nowhere, tmp_path: Path, closing: list[Any]
-) -> None:
-    home = liar(nowhere, closing, text_of(SHOP, 1), 1)
-    abroad = liar(nowhere, closing, text_of(SHOP, 7), 7, address=ABROAD)
-    serving = mirroring(nowhere, tmp_path, closing, [ABROAD, AT_HOME])
-    assert held(serving)["source"] == AT_HOME
-    assert abroad.polls == 0  # not even to find out that it has news
-    assert exchanges(serving, verdict="foreign") == 0
-    home.__exit__()
-    found = look(serving)
-    assert (found["serial"], found["source"]) == (7, ABROAD)
-    assert exchanges(serving, verdict="foreign", reason="domestic_failed") == 2
-    assert serving.total("inland_needless_escapes_total") == 0
-    assert serving.total(
-        "inland_lookups_total", transport="internal", route="escaped"
-    ) == serving.total("inland_escaped_lookups_total", reason="domestic_failed")
-
-
-def test_an_expired_copy_is_not_used_also_after_a_restart(
-    nowhere: Nowhere, tmp_path: Path, closing: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = tmp_path / "clock"
-    clock.write_text("0")
-    monkeypatch.setenv("CONFORMANCE_CLOCK", str(clock))
-    server = liar(nowhere, closing, text_of(SHOP, expire=7200), 1)
-    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
-    server.__exit__()
-    closing.remove(server)
-    clock.write_text("7000")
-    until(lambda: held(serving)["age_seconds"] > 6900, "age")
-    assert query(serving, "www.shop.").rcode() == dns.rcode.NOERROR
-    clock.write_text("7300")
-    until(lambda: held(serving)["state"] == "expired", "expiry")
-    assert query(serving, "mail.shop.", "MX").rcode() == dns.rcode.SERVFAIL
-    assert serving.total("inland_mirror_state", state="expired") == 1
-    serving.end()
-    serving.log = ""
-    serving.start()
-    assert "expired" in serving.log
-    assert query(serving, "www.shop.").rcode() == dns.rcode.SERVFAIL
-    liar(nowhere, closing, text_of(SHOP, expire=7200), 1)
-    assert look(serving)["state"] == "current"
-    assert query(serving, "alias.shop.", "CNAME").rcode() == dns.rcode.NOERROR
-
-
-def test_a_reload_swaps_the_mirrors(nowhere: Nowhere, tmp_path: Path, closing: list[Any]) -> None:
-    server = liar(nowhere, closing, text_of(SHOP, 1), 1)
-    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
-    entry = {"zone": "shop.", "primaries": [AT_HOME]}
-    serving.configure(mirrors={"zones": [entry | {"shrink_max": 10}]})
-    serving.ask_control("reload")
-    assert query(serving, "www.shop.").rcode() == dns.rcode.NOERROR
-    serving.configure(mirrors={"zones": [entry | {"signatures": "require"}]})
-    serving.ask_control("reload")
-    until(lambda: "refusals" in held(serving), "refusal")
-    assert held(serving)["state"] == "absent"
-    serving.configure(mirrors={"zones": []})
-    serving.ask_control("reload")
-    assert serving.ask_control("status")["mirrors"] == {}
-    assert server.polls > 1
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.mark.parametrize("keyed", [False, True])
 @BOTH
 def test_a_notice_of_a_primary_brings_the_new_version(
@@ -377,3 +180,36 @@ def test_notices_are_taken_from_primaries_of_the_zone_only(
     for _ in range(20):  # a flood of notices is no flood of looks
         notify(serving, AT_HOME, tcp=tcp)
     assert server.polls <= polls + 2
+
+
+def test_the_command_line_shows_mirrors_and_looks_at_their_sources(
+    nowhere: Nowhere, tmp_path: Path, closing: list[Any]
+) -> None:
+    server = liar(nowhere, closing, text_of(SHOP), 1)
+    serving = mirroring(nowhere, tmp_path, closing, [AT_HOME])
+    until((tmp_path / "mirrors" / "shop..state").exists, "copy on disk")
+    explained = inland("explain", "-c", str(serving.file), "www.shop.")
+    assert explained.returncode == 0, explained.stderr
+    assert "(mirror)" in explained.stdout
+    assert "serial 1" in explained.stdout
+    assert "route local" in explained.stdout
+    told = json.loads(inland("explain", "-c", str(serving.file), "--json", "www.cut.shop.").stdout)
+    assert told["mirrors"] == [
+        {
+            "zone": "shop.",
+            "serial": 1,
+            "question": "www.cut.shop. A",
+            "outcome": "referral",
+            "after": 0,
+        }
+    ]
+    server.text, server.announced = text_of(SHOP, 2), 2
+    words = ("control", "mirror", "refresh", "shop.", "--socket", str(serving.socket))
+    refreshed = inland(*words)
+    assert refreshed.returncode == 0, refreshed.stderr
+    assert "serial" in refreshed.stdout
+    shown = inland("control", "status", "--socket", str(serving.socket)).stdout
+    assert "shop. state current, serial 2" in shown
+    unknown = inland("control", "mirror", "refresh", "other.", "--socket", str(serving.socket))
+    assert unknown.returncode == 1
+    assert "other. is not mirrored" in unknown.stderr

@@ -14,6 +14,7 @@ from resolver.mirrors.copy import Assembly, ZoneCopy, key_of, name_of
 from resolver.mirrors.intake import read_zone
 from resolver.model import LocalStep, Message, Question, Rcode, Route, Type
 from resolver.names import Name, from_text, to_text
+from resolver.plan import make
 from tests.signed_zones import ROOT, SHOP, signed, text_of, written
 from tests.small_internet import internet
 from tests.virtual import Internet, values
@@ -193,6 +194,20 @@ class TestResolution:
         net.scheduler.core.mirrors.drop(name("."))
         _, books = net.ask("www.nosuch.")
         assert books.exchanges > 0
+
+    def test_no_plan_speaks_for_names_that_a_mirror_covers(self, net: Internet) -> None:
+        net.ask("www.home.xa.")
+        core = net.scheduler.core
+        for zone, planned in (("home.xa.", True), ("xa.", True)):
+            cut = core.cuts.get(name(zone), net.now)
+            assert cut is not None
+            assert (make(core, cut, 1, net.now) is not None) == planned
+        below = SHOP.replace("shop.", "home.xa.")
+        core.mirrors.put(read_zone(name("home.xa."), text_of(below).encode()))
+        for zone in ("home.xa.", "xa."):
+            cut = core.cuts.get(name(zone), net.now)
+            assert cut is not None
+            assert make(core, cut, 2, net.now) is None
 
     def test_the_deepest_mirror_counts(self, net: Internet) -> None:
         text = """
