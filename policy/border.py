@@ -149,7 +149,8 @@ class Policy:
         if standing is None:
             location = self.locate(address)
             verdict, country = location.verdict, location.country
-            standing = Standing(verdict, country, self._tier(verdict), self.never_ask(address))
+            never, claimed = self.never_ask(address), self._is_claimed(location)
+            standing = Standing(verdict, country, self._tier(verdict), never, claimed)
             if self.findings is None and self.ways is None:  # it holds as long as the policy
                 if len(self._standings) >= LOCATIONS_MAX:
                     self._standings.clear()
@@ -166,6 +167,9 @@ class Policy:
         In observe mode every server is in tier 0: selection as if there were no border.
         """
         return self._tier(self.verdict(address))
+
+    def _is_claimed(self, location: Location) -> bool:
+        return location.grade == "claim" and self.mode is not Mode.OBSERVE
 
     def _tier(self, verdict: Verdict) -> int:
         if verdict is Verdict.DOMESTIC or self.mode is Mode.OBSERVE:
@@ -185,7 +189,7 @@ class Policy:
 
     def label(self, address: Address, purpose: Purpose, domestic_known: bool) -> Label:
         """What an exchange with this address is counted under."""
-        verdict, country, _, _ = self.standing(address)
+        verdict, country, *_ = self.standing(address)
         key = (verdict, country, purpose, domestic_known)
         label = self._labels.get(key)
         if label is None:

@@ -97,11 +97,13 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The instance that answers under an address is proven to stand in ``country``."""
+    """The instance that answers under an address is proven to stand in ``country``; ``none``: in
+    home, in which country of several is not known."""
 
     country: str
-    detail: str  # how: identity, round-trip time, bound, grade
+    detail: str  # how: identity, grade, bound
     expires: float  # seconds of the clock that its publisher uses
+    grade: str = "fibre"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def weigh(
         return stated
     path = (_of_interface(egress),) if egress is not None else ()
     if isinstance(finding, Proof):
-        inside = finding.country in home
+        inside = finding.country in home or finding.country == NO_COUNTRY
         return Location(
             Verdict.DOMESTIC if inside else Verdict.FOREIGN,
             finding.country,
@@ -188,7 +190,8 @@ def _of_interface(egress: Egress) -> Evidence:
 
 def _measured(finding: Proof | Claim) -> Evidence:
     source = "proof" if isinstance(finding, Proof) else "claim"
-    return Evidence(source, finding.country, finding.detail)
+    country = None if finding.country == NO_COUNTRY else finding.country
+    return Evidence(source, country, finding.detail)
 
 
 def _by_voices(

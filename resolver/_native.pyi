@@ -30,8 +30,9 @@ MessageTuple = tuple[
 MissTuple = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int]
 """(token, qname, qtype, qclass, RD, DO, CD, transport 0 UDP 1 TCP, client address, view)."""
 
-AskTuple = tuple[int, bytes, bytes, int, int, float, bool, bool, bool]
-"""(ticket, address, qname, qtype, counter slot, timeout, tcp, edns, randomise case)."""
+AskTuple = tuple[int, bytes, bytes, int, int, float, bool, int, bool]
+"""(ticket, address, qname, qtype, counter slot, timeout, tcp, edns 0 without 1 with 2 asking for
+the identity (RFC 5001), randomise case)."""
 
 OutcomeTuple = tuple[int, int, MessageTuple | None, float, int]
 """(ticket, failure 0 none 1 timeout 2 unreachable 3 malformed 4 case 5 closed 6 not sent,
@@ -57,13 +58,13 @@ PuntTuple = tuple[
 that wait)."""
 
 PlanNewsTuple = tuple[
-    list[SumTuple], list[tuple[int, int, list[float]]], bytes, int, list[UnlocatedTuple],
+    list[SumTuple], list[tuple[int, int, list[float], bytes]], bytes, int, list[UnlocatedTuple],
     list[PuntTuple],
 ]  # fmt: skip
-"""(sums, (plan, server, round trips) each, packed records, their number, unlocated, punts). A
-packed record, in the machine's order: f64 wall, f64 seconds, f64 rtt, u64 plan, u16 rcode, u16
-qtype, u8 server, u8 transport, u8 destination, u8 end, u8 first client of its exchange, u8 octets
-of the client's address, the address, the qname."""
+"""(sums, (plan, server, round trips, identity) each, packed records, their number, unlocated,
+punts). A packed record, in the machine's order: f64 wall, f64 seconds, f64 rtt, u64 plan, u16
+rcode, u16 qtype, u8 server, u8 transport, u8 destination, u8 end, u8 first client of its exchange,
+u8 octets of the client's address, the address, the qname."""
 
 def parse_message(data: bytes) -> MessageTuple:
     """Read a DNS message (RFC 1035 section 4). Records of one owner, type and section become one
@@ -73,10 +74,9 @@ def parse_message(data: bytes) -> MessageTuple:
     Raises ``resolver.errors.BadMessage``.
     """
 
-def build_query(
-    name: bytes, rtype: int, message_id: int, edns: bool, randomise_case: bool
-) -> bytes:
-    """The query that the door would send: RD=0, with ``edns`` an OPT of 1232 octets and DO=1."""
+def build_query(name: bytes, rtype: int, message_id: int, edns: int, randomise_case: bool) -> bytes:
+    """The query that the door would send: RD=0, with ``edns`` (as in an ask) an OPT of 1232 octets
+    and DO=1."""
 
 @final
 class Clock:
@@ -286,7 +286,7 @@ class Plans:
         randomise_case: bool,
         own_set: Sequence[bytes],
         destination: int,
-        servers: Sequence[tuple[bytes, int, float, bool, float]],
+        servers: Sequence[tuple[bytes, int, float, int, float]],
         expires: float,
         until: float,
     ) -> None:

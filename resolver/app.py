@@ -13,12 +13,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import replace
 from typing import Any, final
 
 import trio
+from prometheus_client.metrics_core import Metric
 
 from policy.kept import LastGood
 from resolver import __version__, limits, notify
@@ -48,11 +49,13 @@ from resolver.evidence import accept, facts_of, tell
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.metrics_mirrors import mirror_metrics
+from resolver.metrics_proofs import proof_metrics
 from resolver.mirrors.notify import Notices
-from resolver.model import Books, Purpose, Question, Result
+from resolver.model import Books, Purpose, Question, Result, address_from_text
 from resolver.names import ROOT, from_text, to_text
 from resolver.pack_of import settle_pack
 from resolver.plan import Planner
+from resolver.prove import Prover
 from resolver.records import NullSink, RecordQueue
 from resolver.resolve import Driver
 from resolver.schedule import Scheduler
@@ -90,6 +93,9 @@ class App:
         self._door = make_door(config, self._clock, self._counters, workers)
         closing.callback(self._door.close)
         self._core = make_core(loaded, self._records)
+        self._prover = Prover(self._core, self._clock)
+        self._loaded = loaded = self._proving(loaded)
+        self._core.policy = loaded.policy
         transfers = make_transfer_door(config, self._clock, self._counters)
         closing.callback(transfers.close)
         self._keeper = make_keeper(loaded, self._core, self._clock, transfers, self._internal)
@@ -119,13 +125,21 @@ class App:
         self._driver.attach(self._service)
         self._metrics: MetricsServer | None = None
         if config.metrics.listen is not None:
-            mirrors = partial(mirror_metrics, self._keeper, self._keeper.fetch)
-            exporter = Exporter(self._counters, self._tally, self._facts, __version__, mirrors)
+            more = self._more_metrics
+            exporter = Exporter(self._counters, self._tally, self._facts, __version__, more)
             self._metrics = MetricsServer(exporter, config.metrics.listen)
             closing.callback(self._metrics.close)
         self._control: ControlServer | None = None
         if config.control.socket is not None:
             self._control = ControlServer(config.control.socket, self._commands())
+
+    def _proving(self, loaded: Loaded) -> Loaded:
+        policy = self._prover.stand(loaded.policy, loaded.config.border.verify)
+        return replace(loaded, policy=policy)
+
+    def _more_metrics(self) -> Iterator[Metric]:
+        yield from mirror_metrics(self._keeper, self._keeper.fetch)
+        yield from proof_metrics(self._prover)
 
     def _carried(self) -> Carried | None:
         if self._plans is None:
@@ -167,6 +181,7 @@ class App:
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._keeper.run)
                 nursery.start_soon(Notices(self._keeper, self._listener).run)
+                nursery.start_soon(self._prover.run, self._driver.verify)
                 self._announce()
                 # Of this thread alone: those of native have been started.
                 nice = os.getpriority(os.PRIO_PROCESS, 0) + limits.INTERPRETER_NICE
@@ -247,7 +262,7 @@ class App:
 
     def _swap(self, loaded: Loaded) -> dict[str, Any]:
         """One step between two turns: nothing awaits in here."""
-        old = self._loaded
+        old, loaded = self._loaded, self._proving(loaded)
         allow = [str(network) for network in loaded.config.access.allow]
         self._core.settings, self._core.policy = loaded.settings, loaded.policy
         self._core.planner.restart()
@@ -298,6 +313,7 @@ class App:
             "flush": self._flush,
             "reload": self._reload,
             "mirror": self._mirror,
+            "where": self._where,
         }
 
     async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -347,6 +363,12 @@ class App:
             self._core.servers.forget()
         _log.info("flushed %s: %s", "everything" if everything else text, dropped)
         return {"dropped": dropped}
+
+    async def _where(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._prover.shown(address_from_text(str(request.get("address"))))
+        except ValueError as error:
+            raise ControlError("where: give an address") from error
 
     async def _mirror(self, request: Mapping[str, Any]) -> dict[str, Any]:
         text = request.get("zone")

@@ -149,6 +149,8 @@ class _Asking:
             transport,
             server.no_edns_until <= task.now if edns is None else edns,
             task.core.settings.randomise_case and not stream,
+            task.core.proofs.wants_identity(candidate.address),
+            candidate.tries == 0,
         )
         needless = contest.is_needless(candidate, task.now)
         tried = Tried(ask, self.cut.zone, candidate.name, candidate.tier, needless)

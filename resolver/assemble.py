@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Protocol, final
 
 from policy.border import Policy
+from policy.identities import knowledge
 from policy.kept import LastGood
 from resolver import limits
 from resolver.cache import AnswerStore, RecordStore
@@ -96,6 +97,8 @@ def _tree(path: Path) -> object:
 def _loaded(config: Config, last: LastGood | None) -> Loaded:
     policy, hints = policy_of(config, last)
     policy = with_ways(policy, time.monotonic)
+    if policy.place is not None and config.border.verify != "off":
+        knowledge()  # takes a while, and this is not the thread that serves
     resolution = config.resolution
     settings = CoreSettings(
         hints=hints,

@@ -57,10 +57,12 @@ class Carried:
             reason = done.plan.servers[done.server].label.reason
             tally.lookup(done.transport, route, done.destination, reason, done.count)
             tally.seconds[route].add(done.buckets, done.seconds)
-        for plan, at, times in news.rtts:
-            server = core.servers.get(plan.servers[at].address)
+        for plan, at, times, identity in news.rtts:
+            planned = plan.servers[at]
+            server = core.servers.get(planned.address)
             for rtt in times:
                 server.replied(rtt)
+            core.judge(planned.address, identity if planned.nsid else None, times, plan.zone, now)
             core.planner.renew(core, plan, now)
 
     def _locate(self, found: Unlocated, policy: Policy, now: float) -> None:

@@ -30,7 +30,7 @@ from resolver.model import (
     Verdict,
 )
 from resolver.names import Name, ancestors
-from resolver.plan import Plan, Planner, Punt
+from resolver.plan import Plan, Planner, Punt, Server
 from resolver.wire import message_from_tuple
 
 _VIEW = 0
@@ -127,7 +127,7 @@ class News:
     """What native has done since the last time."""
 
     sums: list[Sum]
-    rtts: list[tuple[Plan, int, list[float]]]
+    rtts: list[tuple[Plan, int, list[float], bytes]]
     records: PackedRecords | None
     unlocated: list[Unlocated]
     punted: list[Punted]
@@ -202,7 +202,7 @@ class NativePlans:
             plan.own_set,
             _NUMBER[self._policy.destination((), plan.zone)],
             [
-                (s.address, slot(s.label, Transport.UDP), s.wait, s.edns, s.score)
+                (s.address, slot(s.label, Transport.UDP), s.wait, _options(s), s.score)
                 for s in plan.servers
             ],
             plan.expires,
@@ -255,7 +255,7 @@ class NativePlans:
                 )
                 for (number, server, transport, destination), clients, buckets, seconds in sums
             ],
-            [(found[number], server, times) for number, server, times in rtts],
+            [(found[number], server, times, identity) for number, server, times, identity in rtts],
             PackedRecords(count, octets, found, self._policy) if count else None,
             [
                 Unlocated(
@@ -267,6 +267,11 @@ class NativePlans:
             ],
             [_punted(found, row, now) for row in punts],
         )  # fmt: skip
+
+
+def _options(server: Server) -> int:
+    """What a question to a server has of EDNS, by native's number."""
+    return (2 if server.nsid else 1) if server.edns else 0
 
 
 def _punted(plans: dict[int, Plan], row: "_native.PuntTuple", now: float) -> Punted:

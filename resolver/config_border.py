@@ -76,6 +76,11 @@ class BorderSection(Section):
         None,
         "where the resolver stands: {city: Mumbai}, or {at: [19.076, 72.878], uncertainty: 5km}",
     )
+    verify: Annotated[str, choice("off", "listen", "probe")] = key(
+        "listen",
+        "with place, prove by their speed that servers stand in home. listen: by ordinary replies;"
+        " probe: also ask anew when a proof ends or is in doubt; off",
+    )
     registry: Switch = key(
         True, "use the built-in snapshot of what country address blocks are registered in"
     )

@@ -38,6 +38,7 @@ class Candidate:
     name: Name
     tier: int
     server: Server
+    claimed: bool = False  # says that it is in home
     tries: int = 0
     waiting: int = 0  # asks sent and neither answered nor given up
     failed: bool = False
@@ -75,12 +76,12 @@ class Contest:
             for address in addresses:
                 if address in candidates or len(address) not in lengths:
                     continue
-                verdict, _, tier, never = core.policy.standing(address)
+                verdict, _, tier, never, claimed = core.policy.standing(address)
                 if never:
                     continue
                 if len(candidates) >= limits.ADDRESSES_PER_ZONE:
                     return
-                candidate = Candidate(address, name, tier, core.servers.get(address))
+                candidate = Candidate(address, name, tier, core.servers.get(address), claimed)
                 candidate.failed = core.servers.is_lame(address, self.cut.zone, now)
                 candidates[address] = candidate
                 if verdict is Verdict.DOMESTIC:
@@ -94,7 +95,7 @@ class Contest:
         allowed = self.core.usable(self.candidates)
         self.domestic_known = False
         for address, candidate in self.candidates.items():
-            verdict, _, candidate.tier, _ = self._policy.standing(address)
+            verdict, _, candidate.tier, _, candidate.claimed = self._policy.standing(address)
             candidate.failed |= address not in allowed
             if verdict is Verdict.DOMESTIC:
                 self.domestic_known = True
@@ -138,7 +139,7 @@ class Contest:
         live = self._of_tier(first)
         if any(c.failed or c.held for c in live) or (first > 0 and self.unresolved(now)):
             return []
-        return live
+        return _claimed_first(live)
 
     def next(self, now: float) -> Candidate | Step:
         """The server to ask now, or what to do instead."""
@@ -221,10 +222,15 @@ class Contest:
 
     def _pick(self, due: list[Candidate]) -> Candidate:
         fewest = min([c.tries for c in due])
-        fresh = [c for c in due if c.tries == fewest]
+        fresh = _claimed_first([c for c in due if c.tries == fewest])
         if len(fresh) == 1:
             return fresh[0]
         random = self.core.chance.random
         if random() * limits.EXPLORE_ONE_IN < 1:
             return fresh[int(random() * len(fresh))]
         return min(fresh, key=lambda c: c.server.score() * (0.85 + 0.3 * random()))
+
+
+def _claimed_first(candidates: list[Candidate]) -> list[Candidate]:
+    """Of one tier, those that say they are in home, if there are such."""
+    return [c for c in candidates if c.claimed] or candidates

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from policy.proof import Proofs
 from resolver import limits
 from resolver.delegation import Delegations
 from resolver.mirrors.shelf import Shelf
@@ -15,6 +16,7 @@ from resolver.model import (
     Cached,
     CachedKind,
     Label,
+    Message,
     Purpose,
     Question,
     Rank,
@@ -25,6 +27,7 @@ from resolver.model import (
 from resolver.names import Name
 from resolver.plan import NoPlans, Planner
 from resolver.servers import Servers
+from resolver.wishes import Tried
 
 
 class Chance(Protocol):
@@ -130,11 +133,38 @@ class Core:
     cuts: Delegations = field(default_factory=Delegations)
     mirrors: Shelf = field(default_factory=Shelf)
     planner: Planner = field(default_factory=lambda: Planner(NoPlans()))
+    proofs: Proofs = field(default_factory=lambda: Proofs(lambda: 0.0))
     root_tried: float = float("-inf")
     """When priming was last begun."""
 
     on_fault: Callable[[Exception], None] = reraise
     """Told of an exception inside a resolution: a fault of ours, which costs that lookup only."""
+
+    def heard(self, tried: Tried, message: Message, rtt: float, now: float) -> None:
+        """A matched reply over a datagram: how fast the server is, and perhaps where. (A reply that
+        repeats no question may be one to anything.)"""
+        ask = tried.ask
+        self.servers.get(ask.address).replied(rtt)
+        if ask.first and message.question is not None:
+            identity = message.identity if ask.nsid else None
+            self.judge(ask.address, identity, (rtt,), tried.zone, now)
+
+    def judge(
+        self,
+        address: Address,
+        identity: bytes | None,
+        rtts: Iterable[float],
+        zone: Name,
+        now: float,
+    ) -> None:
+        """Replies of one identity to first tries (see :meth:`policy.proof.Proofs.heard`)."""
+        if self.proofs.place is None:
+            return
+        changed = False
+        for rtt in rtts:
+            changed |= self.proofs.heard(address, rtt, identity, now, zone)
+        if changed:
+            self.planner.asked_otherwise(address)
 
     def usable(self, addresses: Iterable[Address]) -> tuple[Address, ...]:
         """Addresses of a family in use that may be asked."""

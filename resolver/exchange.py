@@ -68,7 +68,7 @@ class NativeDoor:
                     slot(ask.label, ask.transport),
                     ask.timeout,
                     ask.transport is Transport.TCP,
-                    ask.edns,
+                    (2 if ask.nsid else 1) if ask.edns else 0,
                     ask.randomise_case,
                 )
                 for ticket, ask in asks

@@ -198,6 +198,10 @@ class Edns(NamedTuple):
     options: tuple[tuple[int, bytes], ...] = ()
 
 
+NSID = 3
+"""Option code of a server's identity (RFC 5001 section 4)."""
+
+
 class Message(NamedTuple):
     """A response as the core reads it. ``rcode`` includes the extended bits."""
 
@@ -210,6 +214,12 @@ class Message(NamedTuple):
     authority: tuple[RRset, ...] = ()
     additional: tuple[RRset, ...] = ()
     edns: Edns | None = None
+
+    @property
+    def identity(self) -> bytes:
+        """What the server calls itself (NSID, RFC 5001 section 2.3); empty: nothing."""
+        options = self.edns.options if self.edns is not None else ()
+        return next((data for code, data in options if code == NSID), b"")
 
 
 class Failure(Word):
@@ -239,6 +249,7 @@ class Standing(NamedTuple):
     country: str  # ISO 3166-1 alpha-2, or "none"
     tier: int  # order in which servers are asked: 0 domestic, 1 unknown, 2 foreign
     never: bool  # it must not be asked at all
+    claimed: bool = False  # of unknown place, but says that it is in home: first in its tier
 
 
 class Label(NamedTuple):
@@ -260,6 +271,8 @@ class Ask(NamedTuple):
     transport: Transport = Transport.UDP
     edns: bool = True  # DO=1, payload 1232
     randomise_case: bool = True
+    nsid: bool = False  # ask for the server's identity (RFC 5001) where there is EDNS
+    first: bool = True  # the first try of a resolution with this server
 
 
 class CachedKind(IntEnum):

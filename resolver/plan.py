@@ -38,6 +38,7 @@ class Server:
     wait: float  # seconds until the exchange is given back
     edns: bool
     score: float  # order among the servers, least first
+    nsid: bool = False  # ask for its identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Plan:
             Transport.UDP,
             chosen.edns,
             self.randomise_case,
+            chosen.nsid,
         )
         return Tried(ask, self.zone, chosen.name, chosen.tier)
 
@@ -325,6 +327,7 @@ def _server(core: "Core", contest: Contest, candidate: Candidate, now: float) ->
         min(server.wait(0), core.policy.patience),
         server.no_edns_until <= now,
         server.score(),
+        core.proofs.wants_identity(candidate.address),
     )
 
 

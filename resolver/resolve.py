@@ -18,6 +18,7 @@ from resolver.limits import TURN_WAIT_MAX
 from resolver.model import Ask, Books, Outcome, Purpose, Question, Result
 from resolver.plan import Punt
 from resolver.readiness import Readiness
+from resolver.wishes import Probe
 
 Done = Callable[[Result, Books], None]
 Early = Callable[[Result, Books], bool]
@@ -58,6 +59,9 @@ class Scheduling(Protocol):
 
     def flush_failures(self) -> None:
         """Forget which questions have failed."""
+
+    def verify(self, wish: Probe) -> None:
+        """Ask a server what probes ask, unless it is being asked."""
 
 
 class Ticking(Protocol):
@@ -151,6 +155,14 @@ class Driver:
 
         self.lookups += 1
         self._scheduler.lookup(question, self._clock.now(), ended, purpose, early, arrived)
+        self._wake()
+
+    def verify(self, wish: Probe) -> None:
+        """Ask a server what probes ask, for the proof of where it is."""
+        self._scheduler.verify(wish)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._nudge is not None:  # called by another task, while the driver sleeps
             self._nudge.cancel()
 

@@ -124,7 +124,7 @@ class Scheduler:
         with it. A resolution that is under way already only has it in its books."""
         self.now = now
         if punt.outcome is not None and punt.outcome.message is not None:
-            self.core.servers.get(punt.tried.ask.address).replied(punt.outcome.rtt)
+            self.core.heard(punt.tried, punt.outcome.message, punt.outcome.rtt, now)
         self.tickets += 1
         punt.tried.ticket = self.tickets
         task = self._tasks.get(punt.question)
@@ -147,11 +147,10 @@ class Scheduler:
         if self._latest.get(flight.sameness) is flight:
             del self._latest[flight.sameness]
         ask = flight.ask
-        server = self.core.servers.get(ask.address)
         if outcome.message is not None and ask.transport is Transport.UDP:
-            server.replied(outcome.rtt)
+            self.core.heard(flight.hearers[0][1], outcome.message, outcome.rtt, now)
         elif outcome.message is not None:
-            server.alive()
+            self.core.servers.get(ask.address).alive()
         for task, tried in flight.hearers:
             if task.over:
                 tried.outcome, tried.rtt = "late", outcome.rtt
@@ -373,19 +372,25 @@ class Scheduler:
 
     def probe(self, wish: Probe) -> None:
         """Probe a held-down server in the background, one probe at a time."""
-        server = self.core.servers.get(wish.address)
-        server.probe_started()
+        self.core.servers.get(wish.address).probe_started()
+        self.verify(wish)
+
+    def verify(self, wish: Probe) -> None:
+        """Ask a server what probes ask, unless it is being asked."""
+        if wish.address in self._probes:
+            return
         task = Task(self, Question(wish.zone, Type.SOA), wish.label.purpose, 0)
         task.is_probe = True
-        task.steps = probing(task, wish, edns=server.no_edns_until <= self.now)
+        task.steps = probing(task, wish)
         self._probes[wish.address] = task
         task.waiters.append(Lookup(float("inf"), lambda r, b: self._probed(wish, r, b)))
         self._wake(task)
 
     def _probed(self, wish: Probe, result: Result, spent: Books) -> None:
         del self._probes[wish.address]
-        alive = result.rcode == Rcode.NOERROR
-        self.core.servers.get(wish.address).probe_ended(alive, self.now)
+        server = self.core.servers.get(wish.address)
+        if server.probing:
+            server.probe_ended(result.rcode == Rcode.NOERROR, self.now)
         if self.internal is not None:
             self.internal(Question(wish.zone, Type.SOA), wish.label.purpose, result, spent)
         for task in self._tasks.values():

@@ -145,15 +145,16 @@ class Flight:
     hearers: list[tuple[Task, Tried]]
 
 
-def probing(task: Task, wish: Probe, edns: bool) -> Steps:
+def probing(task: Task, wish: Probe) -> Steps:
     """The resolution of a probe: one exchange; NOERROR stands for *alive*, whatever it said."""
     ask = Ask(
         wish.address,
         task.question,
         wish.label,
         limits.EXCHANGE_SECONDS,
-        edns=edns,
+        edns=task.core.servers.get(wish.address).no_edns_until <= task.now,
         randomise_case=task.core.settings.randomise_case,
+        nsid=task.core.proofs.wants_identity(wish.address),
     )
     tried = Tried(ask, wish.zone, wish.server, wish.tier)
     news = yield Await(tried, task.now + limits.EXCHANGE_SECONDS + 1)

@@ -248,7 +248,7 @@ class VirtualPlans:
 
     def _finish(self, flight: Flight, result: Result, rtt: float, now: float) -> None:
         plan, question = flight.plan, flight.question
-        self._rtts.append((plan.number, flight.server, [rtt]))
+        self._rtts.append((plan.number, flight.server, [rtt], b""))
         addresses = addresses_in(result.answer)
         destination = self._destination(addresses, plan.destination)
         end = 1 if not result.answer and result.rcode == 0 else ENDS[Rcode(result.rcode)]
@@ -339,7 +339,7 @@ class VirtualPlans:
 
     def _forget_news(self) -> None:
         self._sums: dict[tuple[int, int, int, int], Sum] = {}
-        self._rtts: list[tuple[int, int, list[float]]] = []
+        self._rtts: list[tuple[int, int, list[float], bytes]] = []
         self._records = b""
         self._count = 0
         self._unlocated: list[tuple[Any, ...]] = []

@@ -21,6 +21,7 @@ from rich.text import Text
 from policy.border import Policy
 from policy.inputs import PolicyInputs
 from policy.load import load_policy
+from resolver.cli.measured import Measured, proof_in_words
 from resolver.cli.voices import voices_of
 from resolver.config import load
 from resolver.egress import with_ways
@@ -59,7 +60,13 @@ def where_command(resolve: Resolve | None) -> Callable[..., None]:
         """
         policy = _policy(config)
         found = [_addresses(subject, resolve, config) for subject in subjects]
-        rows = [describe(policy, asked, address) for asked, many in found for address in many]
+        measured = Measured(config)
+        rows = [
+            describe(measured.take_in(policy, address), asked, address)
+            | {"proof": measured.of(address)}
+            for asked, many in found
+            for address in many
+        ]
         if as_json:
             typer.echo(json.dumps(rows, indent=2))
         else:
@@ -116,7 +123,10 @@ def _show(rows: list[dict[str, object]], console: Console) -> None:
         table.add_row(
             Text(_address(row)),
             Text.assemble((verdict, _COLOURS.get(verdict, "")), f"\n{country}"),
-            Text(f"{voices or 'no voice'}\nweighed: {row['because']}\ngrade: {row['grade']}"),
+            Text(
+                f"{voices or 'no voice'}\nweighed: {row['because']}\ngrade: {row['grade']}"
+                + proof_in_words(row["proof"])
+            ),
         )
     console.print(table)
 

@@ -113,7 +113,11 @@ def rfc_table(tree: Tree) -> list[str]:
 
 
 METRICS = "docs/metrics.md"
-METRICS_CODE = ("resolver/metrics.py", "resolver/metrics_mirrors.py")
+METRICS_CODE = (
+    "resolver/metrics.py",
+    "resolver/metrics_mirrors.py",
+    "resolver/metrics_proofs.py",
+)
 METRIC = re.compile(r"\binland_[a-z_]*[a-z]\b")
 
 

@@ -28,6 +28,7 @@ use std::time::Duration;
 use crate::counters::Counters;
 use crate::sys::thread::{Queue, lock, spawn};
 use crate::sys::{poll::Bell, raise_open_files};
+use crate::wire::ask::Options;
 use crate::wire::message::Message;
 use worker::Worker;
 
@@ -55,7 +56,7 @@ pub struct Ask {
     pub slot: u32,
     pub timeout: Duration,
     pub tcp: bool,
-    pub edns: bool,
+    pub edns: Options,
     pub randomise_case: bool,
     /// A whole query that Python has made (signed, say), to be sent as it is. Its replies are given
     /// as octets; over a stream it has a connection of its own and any number of replies.

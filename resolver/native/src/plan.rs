@@ -32,6 +32,7 @@ use hashbrown::HashTable;
 
 use crate::cache::answers::AnswerCache;
 use crate::cache::records::RecordCache;
+use crate::wire::ask::Options;
 use crate::wire::micros;
 use crate::wire::name::is_subdomain;
 use busy::Busy;
@@ -52,7 +53,7 @@ pub struct Server {
     pub slot: u32,
     /// How long its reply is waited for.
     pub wait: Duration,
-    pub edns: bool,
+    pub edns: Options,
     /// Order among the servers, least first.
     pub score: f32,
 }

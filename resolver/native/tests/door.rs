@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use inland_native::counters::Counters;
 use inland_native::exchange::{Ask, Door, Failure, Got, Outcome, Settings};
+use inland_native::wire::ask::Options;
 
 const NAME: &[u8] = b"\x03www\x07example\x02in\0";
 
@@ -31,7 +32,7 @@ fn ask(ticket: u64, slot: u32, timeout: Duration) -> Ask {
         slot,
         timeout,
         tcp: false,
-        edns: false,
+        edns: Options::Plain,
         randomise_case: true,
         raw: None,
     }

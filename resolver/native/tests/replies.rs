@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Wire, name, parsed, query, rrset};
-use inland_native::wire::ask::{QUERY_MAX, ReplyMatch, build_query, match_reply};
+use inland_native::wire::ask::{Options, QUERY_MAX, ReplyMatch, build_query, match_reply};
 use inland_native::wire::compose::{Answer, error};
 use inland_native::wire::message::{self, Message};
 use inland_native::wire::query::{Parsed, parse};
@@ -246,7 +246,7 @@ fn an_error_carries_its_extended_error_to_clients_with_edns() {
 fn our_query_has_one_question_edns_and_do_and_is_matched_by_its_reply_only() {
     let mut out = [0; QUERY_MAX];
     let qname = name("www.example.com");
-    let length = build_query(&qname, 28, 0x1234, true, Some(&[0b1010_1010; 32]), &mut out);
+    let length = build_query(&qname, 28, 0x1234, Options::Edns, Some(&[0b1010_1010; 32]), &mut out);
     let query = &out[..length];
     assert_ne!(query[12..29], *qname);
     let message = message::parse(query).expect("good");
@@ -277,6 +277,20 @@ fn our_query_has_one_question_edns_and_do_and_is_matched_by_its_reply_only() {
 #[test]
 fn a_query_without_case_and_edns_is_plain() {
     let mut out = [0xFF; QUERY_MAX];
-    let length = build_query(&name("a.b"), 2, 7, false, None, &mut out);
+    let length = build_query(&name("a.b"), 2, 7, Options::Plain, None, &mut out);
     assert_eq!(out[..length], *b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x01a\x01b\0\0\x02\0\x01");
+}
+
+/// RFC 5001 section 2.1.
+#[test]
+fn the_identity_is_asked_for_by_an_option_without_data() {
+    let mut out = [0; QUERY_MAX];
+    let longest = [[63; 64], [63; 64], [63; 64]].concat();
+    for qname in [name("www.example.com").to_vec(), [&longest[..], &[61; 62], &[0]].concat()] {
+        let length = build_query(&qname, 1, 7, Options::Identity, None, &mut out);
+        let message = message::parse(&out[..length]).expect("good");
+        assert_eq!(message.identity(), b"");
+        let options = message.edns.expect("OPT").options;
+        assert_eq!(options, [(3, Box::from(&[][..]))]);
+    }
 }

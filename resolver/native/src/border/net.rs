@@ -16,6 +16,7 @@ use super::plans::Plans;
 use super::wire::message_to_tuple;
 use crate::exchange::{self, Ask, Got, Outcome};
 use crate::listen::{self, BindError, Miss, Networks, Origin, VIEW};
+use crate::wire::ask::Options;
 use crate::wire::{HEADER, MESSAGE_MAX};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -51,7 +52,7 @@ struct Door {
     inner: exchange::Door,
 }
 
-type AskTuple<'py> = (u64, Bound<'py, PyAny>, Bound<'py, PyAny>, u16, u32, f64, bool, bool, bool);
+type AskTuple<'py> = (u64, Bound<'py, PyAny>, Bound<'py, PyAny>, u16, u32, f64, bool, u8, bool);
 
 fn ask_from_python(ask: AskTuple<'_>) -> PyResult<Ask> {
     let (ticket, address, name, rtype, slot, timeout, tcp, edns, randomise_case) = ask;
@@ -63,7 +64,7 @@ fn ask_from_python(ask: AskTuple<'_>) -> PyResult<Ask> {
         slot,
         timeout: seconds("timeout", timeout)?,
         tcp,
-        edns,
+        edns: Options::from_number(edns),
         randomise_case,
         raw: None,
     })
@@ -85,7 +86,7 @@ fn raw_ask_from_python(ask: RawAskTuple<'_>) -> PyResult<Ask> {
         slot,
         timeout: seconds("timeout", timeout)?,
         tcp,
-        edns: false,
+        edns: Options::Plain,
         randomise_case: false,
         raw: Some(query.into()),
     })

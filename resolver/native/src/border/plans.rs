@@ -15,6 +15,7 @@ use super::plain_name;
 use super::wire::message_to_tuple;
 use crate::plan::report::{Punt, PuntResult, Unlocated};
 use crate::plan::{self, Bounds, Plan, Server, Side};
+use crate::wire::ask::Options;
 use crate::wire::micros;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -29,11 +30,12 @@ pub(crate) struct Plans {
     pub(crate) inner: Arc<plan::Plans>,
 }
 
-type ServerTuple<'py> = (Bound<'py, PyBytes>, u32, f64, bool, f32);
+type ServerTuple<'py> = (Bound<'py, PyBytes>, u32, f64, u8, f32);
 
 fn server_from_python(server: ServerTuple<'_>) -> PyResult<Server> {
     let (address, slot, wait, edns, score) = server;
     let address = address_from_octets(address.as_bytes())?;
+    let edns = Options::from_number(edns);
     Ok(Server { address, slot, wait: seconds("wait", wait)?, edns, score })
 }
 
@@ -207,7 +209,9 @@ impl Plans {
         }
         let rtts = PyList::empty(py);
         for ((plan, server), list) in news.rtts {
-            rtts.append((plan, server, list))?;
+            for trips in list {
+                rtts.append((plan, server, trips.rtts, PyBytes::new(py, &trips.identity)))?;
+            }
         }
         let records = PyBytes::new(py, &news.records);
         let unlocated = PyList::empty(py);

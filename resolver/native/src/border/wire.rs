@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::{bad_message, plain_name};
-use crate::wire::ask::{self, CASE_OCTETS, QUERY_MAX};
+use crate::wire::ask::{self, CASE_OCTETS, Options, QUERY_MAX};
 use crate::wire::message::{self, Edns, Message, RRset};
 use crate::wire::{HEADER, MESSAGE_MAX};
 
@@ -31,7 +31,7 @@ fn build_query<'py>(
     name: &[u8],
     rtype: u16,
     message_id: u16,
-    edns: bool,
+    edns: u8,
     randomise_case: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let mut case = [0; CASE_OCTETS];
@@ -41,6 +41,7 @@ fn build_query<'py>(
     }
     let mut out = [0; QUERY_MAX];
     let case = randomise_case.then_some(&case);
+    let edns = Options::from_number(edns);
     let length = ask::build_query(plain_name(name)?, rtype, message_id, edns, case, &mut out);
     Ok(PyBytes::new(py, &out[..length]))
 }

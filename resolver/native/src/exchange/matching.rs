@@ -71,7 +71,7 @@ mod tests {
 
     fn query() -> Vec<u8> {
         let mut out = [0; ask::QUERY_MAX];
-        let length = ask::build_query(NAME, 1, 0x1234, true, None, &mut out);
+        let length = ask::build_query(NAME, 1, 0x1234, ask::Options::Edns, None, &mut out);
         out[..length].to_vec()
     }
 

@@ -374,7 +374,7 @@ impl Carrier {
                 let Waiting { plan, name, rtype, .. } = &waiting;
                 let bounds = &self.plans.bounds;
                 match plain::read(&mut message, plan, name, *rtype, bounds) {
-                    Some(plain) => self.finish(waiting, plain),
+                    Some(plain) => self.finish(waiting, plain, message.identity()),
                     None => self.punt(waiting, PuntResult::Reply(message), octets),
                 }
             }
@@ -383,7 +383,7 @@ impl Carrier {
     }
 
     /// Answer all who wait, keep what was learnt, tell Python.
-    fn finish(&mut self, waiting: Waiting, plain: Plain) {
+    fn finish(&mut self, waiting: Waiting, plain: Plain, identity: &[u8]) {
         let now = self.clock.now();
         let rtt = waiting.sent.elapsed().as_secs_f64();
         let Waiting { plan, server, name, rtype, waiters, .. } = waiting;
@@ -398,7 +398,7 @@ impl Carrier {
             end: plain.end,
             rtt,
         };
-        self.news.replied(plan.id, server as u8, rtt);
+        self.news.replied(plan.id, server as u8, rtt, identity);
         let mut answers: Vec<(bool, bool, f64, Arc<Answer>)> = Vec::with_capacity(1);
         let (wall, mut first) = (self.clock.wall(), true);
         let mut clients = Vec::new();

@@ -36,6 +36,12 @@ const GATHER_RECORDS: usize = 4096;
 /// Round trips of one server that are told of one batch: more would not move the smoothed one.
 const RTTS_MAX: usize = 8;
 
+/// Identities of one server that are told apart in one batch: the servers of a site.
+const IDENTITIES_MAX: usize = 8;
+
+/// Octets of an identity that are told.
+const IDENTITY_OCTETS_MAX: usize = 255;
+
 /// What lookups are summed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Class {
@@ -113,11 +119,32 @@ pub enum PuntResult {
     Silent,
 }
 
+/// Round trips to one server that showed one identity (RFC 5001; empty: none).
+#[derive(Clone, Debug, Default)]
+pub struct Trips {
+    pub identity: Box<[u8]>,
+    pub rtts: Vec<f64>,
+}
+
+/// The place of an identity in a list; `None` when there is no room for another one.
+fn trips_of<'a>(list: &'a mut Vec<Trips>, identity: &[u8]) -> Option<&'a mut Vec<f64>> {
+    let found = list.iter().position(|trips| *trips.identity == *identity);
+    let at = match found {
+        Some(at) => at,
+        None if list.len() < IDENTITIES_MAX => {
+            list.push(Trips { identity: identity.into(), rtts: Vec::new() });
+            list.len() - 1
+        }
+        None => return None,
+    };
+    Some(&mut list[at].rtts)
+}
+
 /// News of one thread, or of all.
 #[derive(Default)]
 pub struct News {
     pub sums: HashMap<Class, Sum>,
-    pub rtts: HashMap<(u64, u8), Vec<f64>>,
+    pub rtts: HashMap<(u64, u8), Vec<Trips>>,
     pub records: Vec<u8>,
     pub records_count: usize,
     pub unlocated: Vec<Unlocated>,
@@ -127,9 +154,11 @@ pub struct News {
 }
 
 impl News {
-    /// A server has replied.
-    pub fn replied(&mut self, plan: u64, server: u8, rtt: f64) {
-        let rtts = self.rtts.entry((plan, server)).or_default();
+    /// A server has replied and shown an identity.
+    pub fn replied(&mut self, plan: u64, server: u8, rtt: f64, identity: &[u8]) {
+        let identity = &identity[..identity.len().min(IDENTITY_OCTETS_MAX)];
+        let list = self.rtts.entry((plan, server)).or_default();
+        let Some(rtts) = trips_of(list, identity) else { return };
         if rtts.len() < RTTS_MAX {
             rtts.push(rtt);
         } else {
@@ -209,9 +238,12 @@ impl News {
                 *known += more;
             }
         }
-        for (server, rtts) in more.rtts.drain() {
+        for (server, list) in more.rtts.drain() {
             let known = self.rtts.entry(server).or_default();
-            known.extend(rtts.iter().take(RTTS_MAX - known.len().min(RTTS_MAX)));
+            for Trips { identity, rtts } in list {
+                let Some(known) = trips_of(known, &identity) else { continue };
+                known.extend(rtts.iter().take(RTTS_MAX - known.len().min(RTTS_MAX)));
+            }
         }
         self.records.append(&mut more.records);
         self.records_count += std::mem::take(&mut more.records_count);

@@ -5,10 +5,33 @@ use super::{CLASS_IN, HEADER, PAYLOAD, flag, rcode, rtype};
 
 /// Random octets that `build_query` needs for the letter case: one bit for each octet of a name.
 pub const CASE_OCTETS: usize = 32;
-/// The longest query of ours: header, name, type and class, OPT.
-pub const QUERY_MAX: usize = HEADER + name::OCTETS_MAX + 4 + 11;
+/// The longest query of ours: header, name, type and class, OPT with NSID.
+pub const QUERY_MAX: usize = HEADER + name::OCTETS_MAX + 4 + 11 + 4;
 
-/// Write the query that the door sends: RD=0; with `edns` an OPT of 1232 octets and DO=1; letters
+/// Option code of NSID (RFC 5001 section 4).
+pub const NSID: u16 = 3;
+
+/// What a query of ours has of EDNS; numbers are those of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Options {
+    Plain = 0,
+    Edns = 1,
+    /// With the question for the server's identity (RFC 5001 section 2.1).
+    Identity = 2,
+}
+
+impl Options {
+    /// By its number; any that is not known asks for most.
+    pub fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::Plain,
+            1 => Self::Edns,
+            _ => Self::Identity,
+        }
+    }
+}
+
+/// Write the query that the door sends: RD=0; as `edns` says, OPT of 1232 octets and DO=1; letters
 /// in the case that the bits of `case` say (draft-vixie-dnsext-dns0x20). Returns its length.
 ///
 /// `name` is a plain wire name of at most 255 octets and `out` has `QUERY_MAX` octets or more.
@@ -16,14 +39,14 @@ pub fn build_query(
     name: &[u8],
     qtype: u16,
     id: u16,
-    edns: bool,
+    edns: Options,
     case: Option<&[u8; CASE_OCTETS]>,
     out: &mut [u8],
 ) -> usize {
     out[..HEADER].fill(0);
     out[..2].copy_from_slice(&id.to_be_bytes());
     out[5] = 1;
-    out[11] = u8::from(edns);
+    out[11] = u8::from(edns != Options::Plain);
     let mut at = HEADER;
     for (index, octet) in name.iter().enumerate() {
         let flip = case.is_some_and(|bits| bits[index / 8] >> (index % 8) & 1 == 1);
@@ -35,11 +58,16 @@ pub fn build_query(
         out[at..at + 2].copy_from_slice(&number.to_be_bytes());
         at += 2;
     }
-    if edns {
+    if edns != Options::Plain {
         let [high, low] = PAYLOAD.to_be_bytes();
-        let opt = [0, 0, rtype::OPT as u8, high, low, 0, 0, 0x80, 0, 0, 0];
-        out[at..at + opt.len()].copy_from_slice(&opt);
-        at += opt.len();
+        let identity = edns == Options::Identity;
+        let octets = if identity { 4 } else { 0 };
+        // RFC 5001 section 2.1: the option of a query "SHOULD contain no data".
+        let opt =
+            [0, 0, rtype::OPT as u8, high, low, 0, 0, 0x80, 0, 0, octets, 0, NSID as u8, 0, 0];
+        let length = 11 + usize::from(octets);
+        out[at..at + length].copy_from_slice(&opt[..length]);
+        at += length;
     }
     at
 }

@@ -10,6 +10,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use super::ask::NSID;
 use super::name::{self, NameBuf};
 use super::{CLASS_IN, HEADER, Malformed, flag, rdata, rtype, u16_at, u32_at};
 
@@ -55,6 +56,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// What the server calls itself (NSID, RFC 5001 section 2.3); empty: nothing.
+    pub fn identity(&self) -> &[u8] {
+        let options = self.edns.as_ref().map_or(&[][..], |edns| &edns.options);
+        options.iter().find(|(code, _)| *code == NSID).map_or(&[], |(_, octets)| octets)
+    }
+
     pub fn authoritative(&self) -> bool {
         self.flags & flag::AA != 0
     }

@@ -1,0 +1,78 @@
+"""What a running server has measured of addresses, for ``inland where``.
+
+Responsible for asking it over the control socket of the configuration, and for words.
+
+Limitations: without a running server nothing has been measured.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, final
+
+from policy.border import Policy
+from policy.findings import Published
+from policy.verdict import Claim, Proof
+from resolver.config import load
+from resolver.control import request
+from resolver.errors import ControlError
+from resolver.model import Address, address_text
+
+_SECONDS = 5.0
+"""Longest wait for the server: it answers at once or it is in trouble."""
+
+
+@final
+class Measured:
+    """Asks the server that runs under a configuration, as long as there is one."""
+
+    def __init__(self, config: Path | None) -> None:
+        self._socket = load(config).control.socket if config is not None else None
+        self._known: dict[Address, dict[str, Any] | None] = {}
+
+    def of(self, address: Address) -> dict[str, Any] | None:
+        """What the server knows; ``None``: no server can be asked."""
+        if address not in self._known:
+            self._known[address] = self._ask(address)
+        return self._known[address]
+
+    def _ask(self, address: Address) -> dict[str, Any] | None:
+        if self._socket is None:
+            return None
+        command = {"command": "where", "address": address_text(address)}
+        try:
+            return request(self._socket, command, _SECONDS)
+        except ControlError:
+            self._socket = None
+            return None
+
+    def take_in(self, policy: Policy, address: Address) -> Policy:
+        """The policy, with what the server has found out about the address."""
+        known = self.of(address)
+        found = known.get("finding") if known is not None else None
+        if found is None:
+            return policy
+        kind = Proof if found["kind"] == "proof" else Claim
+        published = Published(lambda: 0.0)
+        published.publish(
+            address, kind(found["country"], found["detail"], max(1.0, found["expires_in"]))
+        )
+        return replace(policy, findings=published)
+
+
+def proof_in_words(known: object) -> str:
+    """Lines for the table."""
+    if not isinstance(known, dict):
+        return ""
+    lines = [f"\nproof: {known['here']}"]
+    for it in known["identities"]:
+        text = f"identity {it['identity']}: {it['state']}"
+        if it["state"] == "proven":
+            text += f" ({it['grade']}), ends in {it['expires_in']:.0f} s"
+        text += f", least round trip {it['least_rtt_ms']} ms of {it['samples']} replies"
+        if it["claim"]:
+            rejected = ", rejected: light needs longer" if it["rejected"] else ""
+            text += f", claims {it['claim']}{rejected}"
+        lines.append(text)
+    if known["finding"] and known["finding"]["kind"] == "proof":
+        lines.append(f"limit: {known['limit']}")
+    return "\n".join(lines)
