@@ -20,7 +20,7 @@ from resolver.names import Name, from_wire, is_subdomain, replace_suffix
 class Positive:
     """Records of the type asked for, after ``chain`` (aliases within the zone, in order)."""
 
-    told: ClassVar = "positive"
+    told: ClassVar[str] = "positive"
     chain: tuple[RRset, ...]
     records: tuple[RRset, ...]
 
@@ -29,7 +29,7 @@ class Positive:
 class Alias:
     """The chain leads to ``target``, which must be asked for elsewhere or again."""
 
-    told: ClassVar = "alias"
+    told: ClassVar[str] = "alias"
     chain: tuple[RRset, ...]
     target: Name
 
@@ -55,7 +55,7 @@ class Negative:
 class Referral:
     """A cut strictly below the zone asked, at or above the name."""
 
-    told: ClassVar = "referral"
+    told: ClassVar[str] = "referral"
     ns: RRset
     ds: RRset | None
 
@@ -78,7 +78,7 @@ class Broken:
 class TooLong:
     """A DNAME whose target would be over 255 octets: YXDOMAIN (RFC 6672 section 2.2)."""
 
-    told: ClassVar = "toolong"
+    told: ClassVar[str] = "toolong"
     chain: tuple[RRset, ...]
 
 
