@@ -15,6 +15,7 @@ import typer
 from resolver.config import load, warnings
 from resolver.errors import ConfigError
 from resolver.evidence import evidence_warnings
+from resolver.mirrors_of import mirrors_of
 from resolver.pack_of import pack_warnings
 from resolver.policy_of import policy_of
 
@@ -43,6 +44,7 @@ def examine(file: Path) -> dict[str, object]:
     try:
         config = load(file)
         report["warnings"] = warnings(config)
+        mirrors_of(config)
         policy, _ = policy_of(config)
         report["warnings"] = warnings(config) + pack_warnings(config) + evidence_warnings(policy)
     except ConfigError as error:

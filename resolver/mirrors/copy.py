@@ -122,21 +122,8 @@ class ZoneCopy:
 
     def sets_at(self, at: int) -> Sets:
         """All records of a node."""
-        data, here = self.data, self.offsets[at]
-        here += 3 + int.from_bytes(data[here + 1 : here + 3])
-        count = int.from_bytes(data[here : here + 2])
-        here += 2
-        out: dict[Kind, tuple[int, tuple[bytes, ...]]] = {}
-        for _ in range(count):
-            rtype, covers, ttl, size = _SET.unpack_from(data, here)
-            here += _SET.size
-            rdatas = []
-            for _ in range(size):
-                end = here + 2 + int.from_bytes(data[here : here + 2])
-                rdatas.append(data[here + 2 : end])
-                here = end
-            out[rtype, covers] = ttl, tuple(rdatas)
-        return out
+        start = self.offsets[at]
+        return _unpack(self.data, start + 3 + int.from_bytes(self.data[start + 1 : start + 3]))
 
     def walk(self) -> Iterator[tuple[Name, Sets]]:
         """Every name with its records, in canonical order."""
@@ -154,29 +141,41 @@ def rrset(name: Name, sets: Sets, rtype: int) -> RRset | None:
 
 
 class Assembly:
-    """A copy in the making: what differs from ``base``, or all of it. ``None`` for a name without
-    records."""
+    """A copy in the making: what differs from ``base``, or all of it. A name's records are packed
+    as soon as another name's turn comes, so that a large zone takes little more than its copy."""
 
     def __init__(self, apex: Name, base: ZoneCopy | None = None) -> None:
         self.apex = apex
         self.base = base
-        self.changed: dict[Name, dict[Kind, tuple[int, tuple[bytes, ...]]]] = {}
+        self._packed: dict[Name, bytes] = {}
+        self._name: Name | None = None
+        self._open: dict[Kind, tuple[int, tuple[bytes, ...]]] = {}
 
     def sets(self, name: Name) -> dict[Kind, tuple[int, tuple[bytes, ...]]]:
-        """The records of a name as they stand, to be changed in place."""
-        here = self.changed.get(name)
-        if here is None:
-            here = dict(self.base.sets(name)) if self.base is not None else {}
-            self.changed[name] = here
-        return here
+        """The records of a name as they stand, to be changed in place until the next call."""
+        if name != self._name:
+            self._pack()
+            self._name = name
+            packed = self._packed.get(name)
+            if packed is not None:
+                self._open = _unpack(packed, 0)
+            else:
+                self._open = dict(self.base.sets(name)) if self.base is not None else {}
+        return self._open
+
+    def _pack(self) -> None:
+        if self._name is not None:
+            sets = {kind: found for kind, found in self._open.items() if found[1]}
+            self._packed[self._name] = _pack(sets)
 
     def finish(self) -> ZoneCopy:
         """The new copy. Raises ``ValueError`` for a name outside the zone, or without a SOA."""
+        self._pack()
         data = bytearray()
         offsets = array("Q")
         records = self.base.records if self.base is not None else 0
         done = 0
-        for key, name in sorted((key_of(name), name) for name in self.changed):
+        for key, name in sorted((key_of(name), name) for name in self._packed):
             if not is_subdomain(name, self.apex):
                 raise ValueError(f"{to_text(name)} is not in {to_text(self.apex)}")
             if self.base is not None:
@@ -186,14 +185,15 @@ class Assembly:
                 if self.base.holds(at, key):
                     records -= _count(self.base.sets_at(at))
                     done += 1
-            sets = {kind: found for kind, found in self.changed[name].items() if found[1]}
+            packed = self._packed.pop(name)
+            sets = _unpack(packed, 0)
             if sets:
                 records += _count(sets)
                 offsets.append(len(data))
-                data += _node(key, sets)
+                flags = _NSEC3 if (Type.NSEC3, 0) in sets else 0
+                data += _HEAD.pack(flags, len(key)) + key + packed
         if self.base is not None:
             _copy_run(self.base, done, len(self.base.offsets), data, offsets)
-        self.changed = {}
         return ZoneCopy.of(self.apex, records, bytes(data), offsets)
 
 
@@ -212,11 +212,27 @@ def _count(sets: Sets) -> int:
     return sum(len(rdatas) for _, rdatas in sets.values())
 
 
-def _node(key: bytes, sets: Sets) -> bytes:
-    flags = _NSEC3 if (Type.NSEC3, 0) in sets else 0
-    out = bytearray(_HEAD.pack(flags, len(key)) + key + len(sets).to_bytes(2))
+def _pack(sets: Sets) -> bytes:
+    out = bytearray(len(sets).to_bytes(2))
     for (rtype, covers), (ttl, rdatas) in sorted(sets.items()):
         out += _SET.pack(rtype, covers, ttl, len(rdatas))
         for rdata in rdatas:
             out += len(rdata).to_bytes(2) + rdata
     return bytes(out)
+
+
+def _unpack(data: bytes, here: int) -> dict[Kind, tuple[int, tuple[bytes, ...]]]:
+    """The sets that are packed from ``here`` on."""
+    count = int.from_bytes(data[here : here + 2])
+    here += 2
+    out: dict[Kind, tuple[int, tuple[bytes, ...]]] = {}
+    for _ in range(count):
+        rtype, covers, ttl, size = _SET.unpack_from(data, here)
+        here += _SET.size
+        rdatas = []
+        for _ in range(size):
+            end = here + 2 + int.from_bytes(data[here : here + 2])
+            rdatas.append(data[here + 2 : end])
+            here = end
+        out[rtype, covers] = ttl, tuple(rdatas)
+    return out
