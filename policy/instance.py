@@ -136,8 +136,9 @@ class Instance:
             elif now >= self.began + life:
                 self.need = limits_proof.PROOF_SAMPLES  # it has been calm for long
             self.expires = now + life
-            recent = list(self.samples)[-self.run :]
-            self.grade = bounds.grade(min(rtt for _, rtt in recent)) or self.grade
+            # Of the last reply, as it is with the proof: one that is too slow for the better grade
+            # may be all that shows another route.
+            self.grade = bounds.grade(self.samples[-1][1]) or self.grade
         elif before is State.PROVEN and self.state is State.DOUBTED:
             self.need = min(2 * self.need, limits_proof.PROOF_RUN_MAX)
 
