@@ -47,8 +47,10 @@ def closure_of(truth: Truth) -> Closure:
 def path_of(truth: Truth, name: str) -> Path:
     """How the truth resolves a name (type A)."""
     expected = truth.expected(name, "A")
-    outcome = "unreachable" if expected.rcode == SERVFAIL else "answer"
-    return Path(from_text(name), tuple(map(from_text, expected.zones)), outcome=outcome)
+    zones = tuple(map(from_text, expected.zones))
+    if expected.rcode == SERVFAIL:  # what lies behind the last zone cannot be known
+        return Path(from_text(name), zones, outcome="unreachable", stuck=zones[-1])
+    return Path(from_text(name), zones)
 
 
 def survives_truly(truth: Truth, name: str, state: State) -> bool:

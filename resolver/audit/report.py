@@ -105,7 +105,8 @@ def make_report(
         if key not in fixes:
             fixes[key] = cheapest(closure, path, cctlds, mirrored)
         needs[to_text(name)] = needed = closure.needs(path)
-        lack = lacking(closure, path, reach.here) if fixes[key] is None else ()
+        known = fixes[key] is None and path.stuck is None and path.outcome != "loop"
+        lack = lacking(closure, path, reach.here) if known else ()
         rows.append(_row(closure, finding, fixes[key], lack, needed))
     by_verdict: Counter[str] = Counter()
     abroad: Counter[str] = Counter()
@@ -206,7 +207,7 @@ def fix_of(row: Row) -> str:
     if row.fix or row.kind == Kind.STAYS_HOME.value:
         return row.fix
     if not row.lacking:
-        return "not known: see the reason"
+        return "not known"
     return f"no single change; domestic servers are lacking for {', '.join(row.lacking)}"
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from resolver.audit.closure import Standing
 from resolver.audit.fixes import cheapest
+from resolver.audit.report import fix_of, make_report
 from resolver.audit.verdict import Finding, judge, reaches
 from resolver.model import Verdict
 from resolver.names import from_text
@@ -158,3 +159,7 @@ def test_a_zone_that_nobody_serves_is_told_and_nothing_below_is_guessed() -> Non
     assert finding.words == "breaks at dead.xa."
     assert finding.because == "no server of it answers for it, at home or abroad"
     assert (finding.path.stuck, fix) == (from_text("dead.xa."), "")
+    closure, paths, _ = surveyed(net, ["www.sub.dead.xa."])
+    path = paths["www.sub.dead.xa."]
+    report = make_report(closure, {path.name: path}, ["XA"], XA, frozenset(), {}, 1.0)
+    assert (report.rows[0].lacking, fix_of(report.rows[0])) == ((), "not known")

@@ -46,7 +46,9 @@ def test_verdicts_equal_the_truth_for_every_name(world: str, seed: int) -> None:
     assert {Kind.STAYS_HOME, Kind.BREAKS} <= kinds
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    "seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 21))]
+)
 def test_a_fix_made_in_the_world_saves_the_name_and_none_cheaper_does(seed: int) -> None:
     world = make_world("small", seed)
     truth = Truth(world)
@@ -56,7 +58,7 @@ def test_a_fix_made_in_the_world_saves_the_name_and_none_cheaper_does(seed: int)
     for name in audited_names(world):
         path = path_of(truth, name)
         fix = cheapest(closure, path, CCTLDS)
-        if survives_truly(truth, name, BARE):
+        if survives_truly(truth, name, BARE) or path.stuck is not None:
             assert fix is None
             continue
         saving = {f.change for f, names in after.items() if name in names}
