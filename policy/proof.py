@@ -127,7 +127,7 @@ class Proofs:
         if behind is None:
             if self.bounds.grade(rtt) is None and not identity:
                 return False
-            behind = self._behind[address] = Behind(seen=now)
+            behind = self._behind[address] = Behind(now, zone)
             if len(self._behind) > limits_proof.PROVED_MAX:
                 self.published.withdraw(self._behind.popitem(last=False)[0])
             if identity is None:
