@@ -71,6 +71,9 @@ class Round:
     async def run(self) -> Held | Current | None:
         """A newer version, already checked; that ours is current; or nothing."""
         primaries = self._in_order()
+        if self.wanted.primaries and not primaries:
+            why = "no primary may be asked (resolution.never_ask, ipv4, ipv6)"
+            self.refusals.append((Why.UNREACHABLE, why))
         for primary in primaries:
             source = address_text(primary.address)
             found = await self._try(source, self._from_primary, primary, primaries)

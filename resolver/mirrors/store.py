@@ -1,7 +1,7 @@
 """The last good copy of each zone on disk, and when it was last known to be good.
 
 Two files a zone. ``NAME.zone`` is written once for each version: a line of JSON (format, zone,
-serial, counts, what was checked, SHA-256 of the rest), then offsets and octets as in memory.
+serial, counts, what was checked, SHA-256 of all else), then offsets and octets as in memory.
 ``NAME.state`` is a line of JSON that is written after each look at a source. Both are written
 beside the old one, brought to the disk, and renamed.
 
@@ -51,9 +51,7 @@ def save(folder: Path, held: Held) -> None:
     """Write a version and its state. Raises ``StateError``."""
     copy = held.copy
     offsets = copy.offsets.tobytes()
-    digest = hashlib.sha256(offsets)
-    digest.update(copy.data)
-    header = {
+    header: dict[str, object] = {
         "format": _FORMAT,
         "version": _VERSION,
         "zone": to_text(copy.apex),
@@ -63,8 +61,12 @@ def save(folder: Path, held: Held) -> None:
         "order": sys.byteorder,
         "zonemd": held.checks.zonemd,
         "signatures": held.checks.signatures,
-        "sha256": digest.hexdigest(),
+        "checked": held.checked,
+        "source": held.source,
     }
+    digest = hashlib.sha256(json.dumps(header).encode() + offsets)
+    digest.update(copy.data)
+    header["sha256"] = digest.hexdigest()
     line = json.dumps(header).encode() + b"\n"
     _write(folder, file_stem(copy.apex) + ".zone", (line, offsets, copy.data))
     note(folder, held)
@@ -96,39 +98,41 @@ def load(folder: Path, zone: Name) -> Held | None:
     except OSError as error:
         raise StateError(f"{path}: {error.strerror or error}") from error
     line, _, body = octets[:_HEADER_OCTETS_MAX].partition(b"\n")
-    header = _line(path, line)
+    header = dict(_line(path, line))
     body = octets[len(line) + 1 :]
-    if hashlib.sha256(body).hexdigest() != header.get("sha256"):
+    stated = header.pop("sha256", None)
+    digest = hashlib.sha256(json.dumps(header).encode())
+    digest.update(body)
+    if digest.hexdigest() != stated:
         raise StateError(f"{path}: torn: its octets are not those that were written")
-    names = int(header["names"])
-    offsets = array("Q")
-    offsets.frombytes(body[: names * offsets.itemsize])
-    if header.get("order") != sys.byteorder:
-        offsets.byteswap()
     try:
+        names = int(header["names"])
+        offsets = array("Q")
+        offsets.frombytes(body[: names * offsets.itemsize])
+        if header["order"] != sys.byteorder:
+            offsets.byteswap()
         if from_text(str(header["zone"])) != zone:
             raise StateError(f"{path}: a copy of {header['zone']}")
-        records = int(header["records"])
+        records, came = int(header["records"]), float(header["checked"])
         copy = ZoneCopy.of(zone, records, body[names * offsets.itemsize :], offsets)
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise StateError(f"{path}: cannot be read: {error}") from error
     checks = Checks(str(header.get("zonemd")), str(header.get("signatures")))
-    checked, source = _state(folder, copy)
-    return Held(copy, checks, source, checked)
+    return _as_noted(folder, Held(copy, checks, str(header.get("source")), came))
 
 
-def _state(folder: Path, copy: ZoneCopy) -> tuple[float, str]:
-    """When the version was last known to be good, and from whom it came. Without a state that fits
-    it counts as never looked at: a copy of unknown age is not used."""
-    path = folder / (file_stem(copy.apex) + ".state")
+def _as_noted(folder: Path, held: Held) -> Held:
+    """The copy with when it was last known to be good, and by whom; without a state that fits, that
+    is when it came."""
+    path = folder / (file_stem(held.copy.apex) + ".state")
     try:
         state = _line(path, path.read_bytes())
     except (OSError, StateError):
-        return 0.0, "disk"
+        return held
     checked = state.get("checked")
-    if state.get("serial") != copy.serial or not isinstance(checked, int | float):
-        return 0.0, "disk"
-    return float(checked), str(state.get("source", "disk"))
+    if state.get("serial") != held.copy.serial or not isinstance(checked, int | float):
+        return held
+    return Held(held.copy, held.checks, str(state.get("source", held.source)), float(checked))
 
 
 def _line(path: Path, line: bytes) -> Mapping[str, Any]:

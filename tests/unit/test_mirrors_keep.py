@@ -136,11 +136,19 @@ def test_a_damaged_copy_on_disk_is_not_used(rig: MirrorRig, damage: str) -> None
     assert rig.core.mirrors.get(SHOP_ZONE) is None
 
 
-def test_a_copy_of_unknown_age_is_not_used(rig: MirrorRig) -> None:
-    wanted = rig.from_file(text_of(SHOP))
+@pytest.mark.parametrize("state", [None, "{}", "torn", '{"format": "inland mirror"}'])
+def test_without_a_note_the_age_is_that_of_the_copy(rig: MirrorRig, state: str | None) -> None:
+    wanted = rig.from_file(text_of(SHOP, expire=7200))
     rig.keeper.load([wanted])
     look(rig)
-    (rig.folder / "mirrors" / "shop..state").unlink()
+    rig.advance(5000)
+    look(rig)  # noted as current then
+    path = rig.folder / "mirrors" / "shop..state"
+    if state is None:
+        path.unlink()
+    else:
+        path.write_text(state)
+    rig.advance(3000)
     rig.core.mirrors.drop(SHOP_ZONE)
     rig.fresh().load([wanted])
     assert rig.keeper.mirrors[SHOP_ZONE].state == "expired"
