@@ -5,11 +5,11 @@ import select
 import socket
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from resolver import counters, names
@@ -19,6 +19,7 @@ from resolver.evidence import SourceFact
 from resolver.exchange import NativeDoor
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.metrics_mirrors import mirror_metrics
+from resolver.metrics_proofs import proof_metrics
 from resolver.model import (
     Address,
     Ask,
@@ -32,6 +33,7 @@ from resolver.model import (
     Transport,
     Verdict,
 )
+from resolver.prove import Prover
 from resolver.tally import SECONDS_BOUNDS, Tally, Turned
 from tests.unit.mirror_rig import MirrorRig
 
@@ -60,9 +62,13 @@ class Rig:
         self.counters = Counters(None, 4)
         self.tally = Tally()
         self.mirrors = MirrorRig(folder)
-        more = partial(mirror_metrics, self.mirrors.keeper, self.mirrors.tools.fetch)
-        exporter = Exporter(self.counters, self.tally, lambda: FACTS, "0.0", more)
+        self.prover = Prover(self.mirrors.core, self.mirrors.clock)
+        exporter = Exporter(self.counters, self.tally, lambda: FACTS, "0.0", self.more)
         self.server = MetricsServer(exporter, ("127.0.0.1", 0))
+
+    def more(self) -> Iterator[Metric]:
+        yield from mirror_metrics(self.mirrors.keeper, self.mirrors.tools.fetch)
+        yield from proof_metrics(self.prover)
 
     def text(self) -> str:
         host, port = self.server.address
