@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from ipaddress import ip_network
 from random import Random
 from typing import Any, Self, cast
@@ -49,22 +48,12 @@ HOME = PolicyInputs(
 )
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """Bounds of native that a test may set."""
-
-    flights: int = 1000
-    misses: int = 1000
-    per_zone: int = limits.PLANNED_PER_ZONE
-    per_client: int = limits.PLANNED_PER_CLIENT
-
-
 class PlanRig:
     """Upstreams, native and Python. ``udp`` and ``tcp`` say what both servers reply."""
 
-    def __init__(
-        self, udp: Script = answer, tcp: Script = answer, bounds: Bounds | None = None
-    ) -> None:
+    kind = ""  # for a fixture to say which one it is
+
+    def __init__(self, udp: Script = answer, tcp: Script = answer, flights: int = 1000) -> None:
         self._closing = ExitStack()
         first = self._closing.enter_context(Upstream(udp=udp, tcp=tcp, host=HOSTS[0]))
         second = Upstream(udp=udp, tcp=tcp, host=HOSTS[1], port=first.port)
@@ -91,18 +80,18 @@ class PlanRig:
         self._closing.callback(self.driver.close)
         self.tally, self.ledger = Tally(), Ledger()
         self.punts: list[Punted] = []
-        self._serve(first.port, bounds or Bounds())
+        self._serve(first.port, flights)
         for zone in (ZONE, name("other.xa.")):
             self.cut(zone)
 
-    def _serve(self, port: int, bounds: Bounds) -> None:
+    def _serve(self, port: int, flights: int) -> None:
         self.plans = NativePlans(
             self.answers,
             self.records,
             self.counters,
             port,
             self.policy,
-            bounds.flights,
+            flights,
             limits.TTL_MAX,
             limits.NEGATIVE_SECONDS_MAX,
             SECONDS_BOUNDS,
@@ -116,7 +105,7 @@ class PlanRig:
             addresses=[("127.0.0.1", 0)],
             allow=["127.0.0.0/8"],
             workers=1,
-            misses_max=bounds.misses,
+            misses_max=flights,
             udp_payload_max=limits.UDP_PAYLOAD_MAX,
             tcp_connections_max=10,
             tcp_per_client_max=10,
