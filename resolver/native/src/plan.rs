@@ -19,6 +19,8 @@ pub mod lines;
 pub mod plain;
 pub mod queue;
 pub mod report;
+#[cfg(test)]
+mod table_tests;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -72,6 +74,8 @@ pub struct Plan {
     pub own_set: Vec<Box<[u8]>>,
     /// Destination of an answer without addresses.
     pub destination: u8,
+    /// The policy's under which it was put in force.
+    pub generation: u64,
     /// Never empty.
     pub servers: Box<[Server]>,
     /// Microseconds of the clock.
@@ -166,7 +170,8 @@ impl Plans {
 
     /// Put a plan in force, in the place of what stood for its cut.
     /// The cut itself lives until `until`: an old plan must not give way to one further up.
-    pub fn publish(&self, plan: Plan, until: f64) {
+    pub fn publish(&self, mut plan: Plan, until: f64) {
+        plan.generation = self.generation();
         let (view, zone, expires) = (plan.view, plan.zone.clone(), micros(until));
         self.put(Cut { view, zone, expires, plan: Some(Arc::new(plan)) });
     }

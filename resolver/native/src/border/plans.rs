@@ -139,6 +139,7 @@ impl Plans {
             randomise_case,
             own_set: own_set.iter().map(|name| Box::from(name.as_bytes())).collect(),
             destination,
+            generation: 0, // as it is put in force
             servers: servers?.into_boxed_slice(),
             expires: micros(expires),
         };

@@ -387,7 +387,11 @@ impl Carrier {
         let now = self.clock.now();
         let rtt = waiting.sent.elapsed().as_secs_f64();
         let Waiting { plan, server, name, rtype, waiters, .. } = waiting;
-        let destination = self.plans.destination(plain.addresses(), plan.destination);
+        let generation = self.plans.generation();
+        // What was planned under another policy has a destination that Python tells anew.
+        let destination = (plan.generation == generation)
+            .then(|| self.plans.destination(plain.addresses(), plan.destination))
+            .flatten();
         let address = plan.servers[server].address;
         let lookup = Lookup {
             plan: plan.id,
@@ -424,7 +428,6 @@ impl Carrier {
         }
         match destination {
             Some(destination) => {
-                let generation = self.plans.generation();
                 for (do_bit, cd, life, answer) in answers {
                     let key = AnswerKey { view: plan.view, name: &lookup.name, rtype, do_bit, cd };
                     let answers = &self.plans.answers;
