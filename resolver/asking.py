@@ -282,7 +282,7 @@ class _Asking:
                 )
 
     def _await_probes(self) -> Generator[Wish, News, bool]:
-        """Only held-down servers are left: wait for a probe that is under way or due now.
+        """Only held-down servers are left: wait for a probe that is under way or due soon.
 
         Returns whether it is worth looking again.
         """
@@ -292,7 +292,12 @@ class _Asking:
         self._want_probes(held)
         probing = tuple(c.address for c in held if c.server.probing)
         if not probing:
-            return False
+            due = min(c.server.probe_at for c in held)
+            if due > self.task.now + limits.PROBE_FIRST:
+                return False
+            # Just held down: an answer a second later is worth more than a failure now.
+            yield AwaitProbe(tuple(c.address for c in held), due)
+            return True
         yield AwaitProbe(probing, self.task.now + limits.EXCHANGE_SECONDS)
         for candidate in held:
             if candidate.held and not candidate.server.probing:

@@ -147,7 +147,10 @@ class Resigner:
     def __init__(self, scn: Scenario):
         self.scn = scn
         self.packets = all_packets(scn)
-        self.old_packets = copy.deepcopy(self.packets)
+        # Not the rdata, which nobody changes: Python 3.11.2 cannot copy what it holds (an unknown
+        # algorithm as an enumeration's value).
+        shared = {id(record.rdata): record.rdata for record in records(self.packets)}
+        self.old_packets = copy.deepcopy(self.packets, shared)
         self.anchors = self.read_anchors()
         self.old_keys: dict[tuple, list] = {}  # (zone, tag) -> old DNSKEY rdata
         self.new_keys: dict[tuple, tuple] = {}  # (zone, old DNSKEY) -> (new DNSKEY, private)
