@@ -37,7 +37,8 @@ test: ## every test: native, then Python (parts that need root say so when they 
 test-native:
 	$(CARGO) test --quiet --release --manifest-path $(NATIVE)/Cargo.toml
 
-test-python:
+test-python: # where modules are compiled, what is pure is also tried as it is written
+	[ ! -d .run/compiled ] || INLAND_COMPILED=0 $(PYTHON) -m pytest -q tests/property tests/unit
 	$(PYTHON) -m pytest
 
 check: ## format, lint, types, stubs against the native module, house rules

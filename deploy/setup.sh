@@ -249,10 +249,26 @@ packet_path() {
   stamp native "$NATIVE_KEY"
 }
 
+# The modules on the path of a lookup, by mypyc. A failure is told once, and costs only speed.
+compiled_core() {
+  local key
+  key=$(PYTHONPATH=. .venv/bin/python -c 'from resolver import compiled; print(compiled.key())')
+  [ ! -d ".run/compiled/$key" ] || return 0
+  ! stamped uncompiled "$key" || return 0
+  mkdir -p .run
+  say "compiling the modules on the path of a lookup (about a minute)"
+  if PYTHONPATH=. .venv/bin/python deploy/compile.py >.run/compile.log 2>&1; then return 0; fi
+  tail -n 5 .run/compile.log >&2
+  rm -rf .run/compiled
+  say "they did not compile (.run/compile.log): running interpreted, which is slower"
+  stamp uncompiled "$key"
+}
+
 [ "$LEVEL" = native ] || debian_packages
 virtual_environment
 PATH=$PWD/.venv/bin:$PATH  # the build backend looks for maturin there
 NATIVE_KEY=$(native_sources | sha256sum | cut -c1-16)
 python_packages
 packet_path
+[ "$LEVEL" = native ] || compiled_core
 case $LEVEL in test|bench) rust; rust_tools ;; esac

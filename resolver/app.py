@@ -22,7 +22,7 @@ import trio
 from prometheus_client.metrics_core import Metric
 
 from policy.kept import LastGood
-from resolver import __version__, limits, notify
+from resolver import __version__, compiled, limits, notify
 from resolver.assemble import (
     Load,
     Loaded,
@@ -324,6 +324,7 @@ class App:
         abroad = sum(row.sent for row in exchanges if row.verdict != "domestic")
         return {
             "version": __version__,
+            "compiled": compiled.USED is not None,
             "pid": os.getpid(),
             "uptime_seconds": round(time.monotonic() - self._began, 3),
             "listening": [_address_text(address) for address in self._listener.addresses()],

@@ -121,6 +121,11 @@ def reraise(fault: Exception) -> None:
     raise fault
 
 
+def _unproved() -> Proofs:
+    """Proofs of a resolver that has no place: none is ever made, and no clock is read."""
+    return Proofs(lambda: 0.0)
+
+
 @dataclass(slots=True)
 class Core:
     """The shared state. ``policy`` and ``settings`` are swapped whole on reload."""
@@ -133,7 +138,7 @@ class Core:
     cuts: Delegations = field(default_factory=Delegations)
     mirrors: Shelf = field(default_factory=Shelf)
     planner: Planner = field(default_factory=lambda: Planner(NoPlans()))
-    proofs: Proofs = field(default_factory=lambda: Proofs(lambda: 0.0))
+    proofs: Proofs = field(default_factory=_unproved)
     root_tried: float = float("-inf")
     """When priming was last begun."""
 

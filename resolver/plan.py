@@ -20,7 +20,7 @@ from resolver import limits, local
 from resolver.contest import Candidate, Contest
 from resolver.delegation import Delegation
 from resolver.model import Address, Ask, Label, Outcome, Purpose, Question, Transport, Type
-from resolver.names import ROOT, Name, ancestors
+from resolver.names import ROOT, Name, ancestors, is_subdomain
 from resolver.wishes import Tried
 
 if TYPE_CHECKING:
@@ -228,9 +228,9 @@ class Planner:
         if not self.on:
             return
         if subtree:
-            for server in [n for n in self._by_name if name in ancestors(n)]:
+            for server in [n for n in self._by_name if is_subdomain(n, name)]:
                 self.located(server)
-            for zone in [z for z in self._current if name in ancestors(z)]:
+            for zone in [z for z in self._current if is_subdomain(z, name)]:
                 self._drop(zone)
         else:
             self.located(name)

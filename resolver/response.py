@@ -9,7 +9,7 @@ as lame; without either it is taken, with a lower rank (home-made servers forget
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from resolver import limits
 from resolver.model import Message, Question, Rcode, RRset, Type
@@ -20,18 +20,26 @@ from resolver.names import Name, from_wire, is_subdomain, replace_suffix
 class Positive:
     """Records of the type asked for, after ``chain`` (aliases within the zone, in order)."""
 
-    told: ClassVar[str] = "positive"
     chain: tuple[RRset, ...]
     records: tuple[RRset, ...]
+
+    @property
+    def told(self) -> str:
+        """The meaning in one word."""
+        return "positive"
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
     """The chain leads to ``target``, which must be asked for elsewhere or again."""
 
-    told: ClassVar[str] = "alias"
     chain: tuple[RRset, ...]
     target: Name
+
+    @property
+    def told(self) -> str:
+        """The meaning in one word."""
+        return "alias"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,13 @@ class Negative:
 class Referral:
     """A cut strictly below the zone asked, at or above the name."""
 
-    told: ClassVar[str] = "referral"
     ns: RRset
     ds: RRset | None
+
+    @property
+    def told(self) -> str:
+        """The meaning in one word."""
+        return "referral"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +90,12 @@ class Broken:
 class TooLong:
     """A DNAME whose target would be over 255 octets: YXDOMAIN (RFC 6672 section 2.2)."""
 
-    told: ClassVar[str] = "toolong"
     chain: tuple[RRset, ...]
+
+    @property
+    def told(self) -> str:
+        """The meaning in one word."""
+        return "toolong"
 
 
 Meaning = Positive | Alias | Negative | TooLong | Referral | Lame | Broken

@@ -41,6 +41,7 @@ from resolver.servers import Server
 from resolver.wire import parse_message
 from testbed.truth import Truth
 from testbed.world import World, make_world
+from tests.interpreted import interpreted as pytestmark  # noqa: F401
 from tests.virtual_odd import ODDITIES, OddHost
 from tests.virtual_servers import Host, address, name
 from tests.virtual_service import Client, Served

@@ -9,6 +9,7 @@ import pytest
 
 from resolver import limits
 from resolver.names import to_text
+from tests.interpreted import interpreted
 from tests.unit.plan_rig import PlanRig
 from tests.unit.plan_zone import APEX, ask, sound
 from tests.virtual_servers import name
@@ -42,6 +43,7 @@ def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield made
 
 
+@interpreted
 def test_the_oldest_give_way_and_each_exchange_stays_in_the_books(rig: PlanRig) -> None:
     shed: list[dns.message.Message] = []
     zones = ZONES if rig.kind == "client" else ZONES[:1]

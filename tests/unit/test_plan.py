@@ -22,6 +22,7 @@ from resolver.model import (
 from resolver.names import ROOT, Name
 from resolver.plan import Plan, Planner, Punt, make
 from resolver.schedule import Done, Lookup
+from tests.interpreted import interpreted
 from tests.small_internet import internet
 from tests.virtual import Internet
 from tests.virtual_servers import address, name
@@ -279,6 +280,7 @@ class TestPunts:
         assert [e.outcome for e in books.trail] == ["timeout", "positive"]
         assert server.strikes == 0, "the second try was answered"
 
+    @interpreted
     def test_quota_and_deadline_count_from_the_question(
         self, planned: Planned, monkeypatch: pytest.MonkeyPatch
     ) -> None:

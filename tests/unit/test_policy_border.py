@@ -27,6 +27,7 @@ from resolver.model import (
     address_from_text,
 )
 from resolver.names import from_text
+from tests.interpreted import interpreted
 from tests.unit.evidence import policy_from, registry
 
 HERE, ABROAD, NOWHERE = "11.0.0.1", "12.0.0.1", "13.0.0.1"
@@ -189,6 +190,7 @@ def test_a_combination_of_voices_is_weighed_once() -> None:
     assert asked == [NOWHERE, "13.0.0.2", "2001:0db8:0000:0000:0000:0000:0000:0001"]
 
 
+@interpreted
 def test_memory_of_verdicts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy.border, "LOCATIONS_MAX", 8)
     codes = ascii_uppercase

@@ -12,6 +12,7 @@ from policy.inputs import PolicyInputs, Stated
 from policy.verdict import Claim, Egress, Proof
 from resolver.egress import KernelWays, with_ways
 from resolver.model import Address, Verdict, address_from_text
+from tests.interpreted import interpreted
 from tests.unit.evidence import places, policy_from
 
 ROOT, SOME = address_from_text("198.41.0.4"), address_from_text("15.0.0.1")
@@ -74,6 +75,7 @@ def test_a_claim_stays_unknown_and_is_told() -> None:
     assert location.evidence[0].source == "claim"
 
 
+@interpreted
 def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy.findings, "FINDINGS_MAX", 4)
     clock = Hands()

@@ -1,14 +1,16 @@
 """The scheduler's bounds: quotas, deadlines, joined work, faults, probes, cached failures."""
 
-from collections.abc import Generator
+import traceback
+from typing import cast
 
 import pytest
 
-from resolver import iterate, limits, schedule
-from resolver.model import Books, Ede, Question, Rcode, Result, Type
+from resolver import limits, schedule
+from resolver.core import RecordCache
+from resolver.model import Books, Cached, Ede, Question, Rcode, Type
+from resolver.names import Name
 from resolver.schedule import Scheduler
-from resolver.task import Task
-from resolver.wishes import News, Wish
+from tests.interpreted import interpreted
 from tests.small_internet import internet
 from tests.virtual import Internet, values
 from tests.virtual_servers import address, name
@@ -34,6 +36,7 @@ def test_joiner_outlives_the_lookup_that_began_the_work(net: Internet) -> None:
     assert second
 
 
+@interpreted
 def test_spent_quota_ends_a_lookup_and_spares_the_joiner(
     net: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +64,7 @@ def test_lookup_ends_in_time_when_nothing_replies(net: Internet) -> None:
     assert books.exchanges >= 3
 
 
+@interpreted
 def test_full_resolver_refuses_work(net: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "RESOLUTIONS_MAX", 1)
     net.begin("www.home.xa")
@@ -69,28 +73,38 @@ def test_full_resolver_refuses_work(net: Internet, monkeypatch: pytest.MonkeyPat
     assert len(net.begin("www.home.xa")) == 0, "joining needs no place"
 
 
+@interpreted
 def test_too_many_waiters_are_refused(net: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "WAITERS_MAX", 2)
     ended = [net.begin("www.home.xa") for _ in range(3)]
     assert [bool(e) for e in ended] == [False, False, True]
 
 
-def test_fault_in_a_resolution_costs_that_lookup_only(
-    net: Internet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    honest = iterate.resolve
+class FaultyRecords:
+    """A record cache with a fault of ours at one name."""
 
-    def faulty(task: Task) -> Generator[Wish, News, Result]:
-        if task.question.name == name("fault.xa"):
+    def __init__(self, real: RecordCache) -> None:
+        self._real = real
+
+    def __getattr__(self, word: str) -> object:
+        return getattr(self._real, word)
+
+    def find(self, asked: Name, rtype: int, now: float, stale: bool) -> Cached | None:
+        """As the real one, but for the name."""
+        if asked == name("fault.xa"):
             raise ZeroDivisionError
-        return (yield from honest(task))
+        return self._real.find(asked, rtype, now, stale)
 
-    monkeypatch.setattr(schedule, "resolve", faulty)
+
+def test_fault_in_a_resolution_costs_that_lookup_only(net: Internet) -> None:
+    core = net.scheduler.core
+    core.records = cast(RecordCache, FaultyRecords(core.records))
     faults: list[Exception] = []
-    net.scheduler.core.on_fault = faults.append
+    core.on_fault = faults.append
     result, _ = net.ask("fault.xa")
     assert result.rcode == Rcode.SERVFAIL
     assert [type(f) for f in faults] == [ZeroDivisionError]
+    assert "iterate.py" in "".join(traceback.format_exception(faults[0]))
     assert net.ask("www.home.xa")[0].rcode == Rcode.NOERROR
 
 
