@@ -97,8 +97,9 @@ class RecordCache:
     TTLs are cut to the bounds and to the original TTL of signatures. Records take the place of a
     negative answer for their name or type whatever their rank; a negative answer has the rank of
     an answer. ``entries`` and ``bytes`` count what has expired until it is swept. What has expired
-    is kept as stale for ``stale_max`` seconds, as far as there is room: ``get_stale`` gives it too,
-    with TTL 0. ``find``: what these give, else a CNAME of the name, else the closest DNAME above.
+    is kept as stale for ``stale_max`` seconds, as far as there is room. ``find``: what ``get``
+    gives, else a CNAME of the name, else the closest DNAME above; ``stale``: also what is kept,
+    with TTL 0.
     ``addresses``: of each name those of its A records, then those of its AAAA records.
     """
 
@@ -106,7 +107,6 @@ class RecordCache:
         cls, bytes_max: int, ttl_max: int, ttl_negative_max: int, stale_max: int = 0
     ) -> RecordCache: ...
     def get(self, name: bytes, rtype: int, now: float) -> CachedTuple | None: ...
-    def get_stale(self, name: bytes, rtype: int, now: float) -> CachedTuple | None: ...
     def find(self, name: bytes, rtype: int, now: float, stale: bool) -> CachedTuple | None: ...
     def addresses(self, names: tuple[bytes, ...], now: float) -> list[tuple[bytes, ...]]: ...
     def put(
@@ -296,9 +296,6 @@ class Plans:
 
     def bar(self, view: int, zone: bytes, expires: float) -> None:
         """A cut without a plan: misses below it are Python's, whatever is planned above."""
-
-    def withdraw(self, view: int, zone: bytes) -> None:
-        """Forget one cut."""
 
     def forget(self, zone: bytes, subtree: bool) -> None:
         """Forget a cut, or all at and below a name."""

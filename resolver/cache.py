@@ -43,13 +43,9 @@ class RecordStore:
         """The live entry for name and type; an NXDOMAIN entry answers for every type."""
         return _cached(self.native.get(name, rtype, now))
 
-    def get_stale(self, name: Name, rtype: int, now: float) -> Cached | None:
-        """The entry for name and type, live or kept as stale; what is stale has TTL 0."""
-        return _cached(self.native.get_stale(name, rtype, now))
-
     def find(self, name: Name, rtype: int, now: float, stale: bool = False) -> Cached | None:
-        """What :meth:`get` (or :meth:`get_stale`) gives, else a CNAME of the name, else the
-        closest DNAME above it."""
+        """What :meth:`get` gives, else a CNAME of the name, else the closest DNAME above it;
+        ``stale``: also what is kept past its life, with TTL 0."""
         return _cached(self.native.find(name, rtype, now, stale))
 
     def addresses(self, names: tuple[Name, ...], now: float) -> Sequence[tuple[bytes, ...]]:

@@ -46,13 +46,9 @@ class RecordCache(Protocol):
     def get(self, name: Name, rtype: int, now: float) -> Cached | None:
         """The live entry for name and type; an NXDOMAIN entry answers for every type."""
 
-    def get_stale(self, name: Name, rtype: int, now: float) -> Cached | None:
-        """The entry for name and type, live or kept past its TTL (RFC 8767); the TTLs of what is
-        stale are 0."""
-
     def find(self, name: Name, rtype: int, now: float, stale: bool = False) -> Cached | None:
-        """What :meth:`get` (or :meth:`get_stale`) gives, else a CNAME of the name, else the
-        closest DNAME above it."""
+        """What :meth:`get` gives, else a CNAME of the name, else the closest DNAME above it;
+        ``stale``: also what is kept past its life, with TTL 0."""
 
     def addresses(self, names: tuple[Name, ...], now: float) -> Sequence[tuple[bytes, ...]]:
         """Of each name the addresses of its A records, then those of its AAAA records."""

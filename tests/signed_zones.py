@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from functools import cache
 
 import dns.dnssec
+import dns.flags
+import dns.message
 import dns.name
 import dns.node
 import dns.rdata
 import dns.rdatatype
 import dns.rdtypes.ANY.DNSKEY
+import dns.rrset
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 from dns.zonetypes import DigestHashAlgorithm
+
+RECORDS_A_MESSAGE = 8  # of a transfer, so that a small zone takes several messages
 
 ROOT = """
 . 86400 IN SOA a.root. host.root. {serial} {refresh} {retry} {expire} 900
@@ -117,4 +122,25 @@ def signed(
 def written(zone: dns.zone.Zone) -> str:
     """The zone as text, names absolute."""
     out: str = zone.to_text(relativize=False)
+    return out
+
+
+def transfer_of(zone: dns.zone.Zone, query: dns.message.Message) -> list[dns.message.Message]:
+    """The messages of a whole transfer, as a primary sends them: a few records in each."""
+    apex = zone.origin
+    assert apex is not None
+    soa = zone.find_rrset(apex, "SOA")
+    rest = [
+        dns.rrset.from_rdata(owner, rdataset.ttl, rdata)
+        for owner, rdataset in zone.iterate_rdatasets()
+        for rdata in rdataset
+        if rdataset.rdtype != dns.rdatatype.SOA
+    ]
+    records = [soa, *rest, soa]
+    out = []
+    for start in range(0, len(records), RECORDS_A_MESSAGE):
+        reply = dns.message.make_response(query)
+        reply.flags |= dns.flags.AA
+        reply.answer = records[start : start + RECORDS_A_MESSAGE]
+        out.append(reply)
     return out

@@ -21,7 +21,7 @@ from resolver.mirrors.refusal import Refused
 from resolver.mirrors.store import Held
 from resolver.mirrors.transfer import _Reading
 from resolver.mirrors.wanted import Terms
-from tests.signed_zones import SHOP, signed, signer, text_of, written
+from tests.signed_zones import SHOP, signed, signer, text_of, transfer_of, written
 from tests.virtual_servers import name
 
 ZONE = name("shop.")
@@ -43,21 +43,7 @@ def messages(text: str) -> tuple[dns.message.QueryMessage, list[bytes]]:
     """A transfer of the zone, as a primary sends it."""
     zone = dns.zone.from_text(text, origin=ORIGIN, relativize=False)
     query = dns.message.make_query(ORIGIN, "AXFR", flags=0)
-    soa = zone.find_rrset(ORIGIN, "SOA")
-    rest = [
-        dns.rrset.from_rdata(owner, rdataset.ttl, rdata)
-        for owner, rdataset in zone.iterate_rdatasets()
-        for rdata in rdataset
-        if rdataset.rdtype != dns.rdatatype.SOA
-    ]
-    records = [soa, *rest, soa]
-    out = []
-    for start in range(0, len(records), 8):
-        reply = dns.message.make_response(query)
-        reply.flags |= dns.flags.AA
-        reply.answer = records[start : start + 8]
-        out.append(reply.to_wire())
-    return query, out
+    return query, [reply.to_wire() for reply in transfer_of(zone, query)]
 
 
 def damaged(octets: bytes, chance: random.Random) -> bytes:

@@ -11,7 +11,7 @@ import dns.message
 import dns.rdatatype
 import dns.zone
 
-from tests.signed_zones import zone_of
+from tests.signed_zones import transfer_of, zone_of
 
 
 class Liar:
@@ -63,29 +63,11 @@ class Liar:
         with client, suppress(OSError, EOFError):
             query = dns.message.from_wire(_receive(client))
             self.transfers += 1
-            for message in self._messages(query)[: self.messages]:
+            for message in transfer_of(self._zone(), query)[: self.messages]:
                 wire = message.to_wire()
                 client.sendall(struct.pack("!H", len(wire)) + wire)
             if self.messages is not None:
                 client.sendall(b"\xff")  # half a length, then the end
-
-    def _messages(self, query: dns.message.Message) -> list[dns.message.Message]:
-        zone = self._zone()
-        soa = zone.find_rrset(self.zone, "SOA")
-        rest = [
-            dns.rrset.from_rdata(name, rdataset.ttl, rdata)
-            for name, rdataset in zone.iterate_rdatasets()
-            for rdata in rdataset
-            if rdataset.rdtype != dns.rdatatype.SOA
-        ]
-        records = [soa, *rest, soa]
-        out = []
-        for start in range(0, len(records), 10):
-            reply = dns.message.make_response(query)
-            reply.flags |= dns.flags.AA
-            reply.answer = records[start : start + 10]
-            out.append(reply)
-        return out
 
     def __exit__(self, *_: object) -> None:
         for server in (self._udp, self._tcp):

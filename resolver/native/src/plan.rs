@@ -205,15 +205,6 @@ impl Plans {
         }
     }
 
-    /// Forget one cut of one view.
-    pub fn withdraw(&self, view: u32, zone: &[u8]) {
-        let hash = self.hash(view, zone);
-        let mut shard = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(entry) = shard.find_entry(hash, |known| known.is(view, zone)) {
-            entry.remove();
-        }
-    }
-
     /// A new policy: sides and plans of the old one are void. Barriers stay, being facts.
     pub fn set_generation(&self, generation: u64) {
         self.generation.store(generation, Ordering::Release);

@@ -42,16 +42,6 @@ impl RecordCache {
         self.inner.get(name, rtype, now).map(|found| found_to_tuple(py, &found)).transpose()
     }
 
-    fn get_stale<'py>(
-        &self,
-        py: Python<'py>,
-        name: &[u8],
-        rtype: u16,
-        now: f64,
-    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        self.inner.get_stale(name, rtype, now).map(|found| found_to_tuple(py, &found)).transpose()
-    }
-
     fn find<'py>(
         &self,
         py: Python<'py>,

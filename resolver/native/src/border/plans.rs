@@ -152,11 +152,6 @@ impl Plans {
         Ok(())
     }
 
-    fn withdraw(&self, view: u32, zone: &[u8]) -> PyResult<()> {
-        self.inner.withdraw(view, plain_name(zone)?);
-        Ok(())
-    }
-
     fn forget(&self, zone: &[u8], subtree: bool) -> PyResult<()> {
         self.inner.forget(plain_name(zone)?, subtree);
         Ok(())
