@@ -1,0 +1,159 @@
+"""What a policy decides of a lookup: how its servers are chosen, and whether its answer is altered.
+
+These values are what the rules (:mod:`policy.evaluate`), the response policy zones and the shadow
+policy give, and all that the core and the listener's service take. A lookup has one effect: that of
+the first rule that matches. Some rules can be held against the question alone; others need what the
+resolution has found, so there are two moments: :meth:`Rulebook.on_question` before any work, and
+:meth:`Rulebook.on_answer` when there is a result.
+
+RFC 8914 (extended errors: 4 forged answer, 15 blocked, 16 censored, 17 filtered, 18 prohibited).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from resolver.model import Address, RRset, Security, Verdict, Word
+from resolver.names import Name
+
+NEVER = float("inf")
+
+
+class Way(Word):
+    """How the servers of a lookup are chosen."""
+
+    PREFER = "prefer"  # domestic first, then the rest
+    DOMESTIC_ONLY = "domestic-only"  # domestic or not at all; fails closed
+    MIRROR_ONLY = "mirror-only"  # local copies of zones only: no exchange at all
+    ANY = "any"  # as if there were no border
+    FORWARD = "forward"  # to named forwarders in home
+
+
+class Action(Word):
+    """What becomes of the answer. The values are the label values of the metric."""
+
+    NONE = "none"  # nothing matched, or only how servers are chosen
+    PASS = "pass"  # noqa: S105 - matched, and let through untouched
+    NXDOMAIN = "nxdomain"
+    NODATA = "nodata"
+    REFUSED = "refused"
+    DROP = "drop"
+    SINKHOLE = "sinkhole"  # addresses of the operator's own
+    REWRITE = "rewrite"  # records of the rule in place of what was asked for
+    TRUNCATE = "truncate"  # over UDP: come back by TCP (response policy zones)
+
+
+class Selection(NamedTuple):
+    """How servers are chosen for a lookup and for all work done on its account.
+
+    Equal selections may share one resolution. ``rule`` is part of it, since the client is told.
+    """
+
+    way: Way = Way.PREFER
+    forwarders: tuple[Address, ...] = ()
+    rule: str = ""
+
+
+PLAIN = Selection()
+
+
+class Decision(NamedTuple):
+    """One effect with what made it. ``until``: wall time (seconds since the epoch) at which another
+    decision may be due, since a rule begins or ends; nothing made under it lives longer."""
+
+    action: Action = Action.NONE
+    selection: Selection = PLAIN
+    rule: str = ""  # identifier of the rule, or of the response policy zone
+    records: tuple[RRset, ...] = ()  # of SINKHOLE and REWRITE: what stands in the answer
+    ede: tuple[int, str] | None = None  # what the client is told
+    until: float = NEVER
+    waits: bool = False  # only the result can tell whether an earlier rule matches
+
+
+NOTHING = Decision()
+
+
+class Asked(NamedTuple):
+    """One question with all that rules may ask of it before any work."""
+
+    view: int  # class of clients (see :mod:`policy.views`); 0: all others
+    name: Name
+    rtype: int
+    wall: float  # seconds since the epoch
+
+
+class ServerFact(NamedTuple):
+    """A name server of a zone on the way to the answer."""
+
+    zone: Name
+    name: Name
+    address: Address | None  # None: not known
+    verdict: Verdict
+    country: str  # ISO 3166-1 alpha-2, or "none"
+
+
+class Facts(NamedTuple):
+    """What a resolution has found. ``addresses``: of the A and AAAA records in the answer, each
+    with its country or "none"."""
+
+    rcode: int
+    answer: tuple[RRset, ...]
+    addresses: tuple[tuple[Address, str], ...]
+    servers: tuple[ServerFact, ...]
+    security: Security
+
+
+class Rulebook(Protocol):
+    """A policy's word on lookups. Immutable, bounded work, no clock and no chance of its own."""
+
+    def on_question(self, asked: Asked) -> Decision:
+        """Before any work. With ``waits`` the action is :attr:`Action.NONE`, the selection holds
+        for the resolution, and :meth:`on_answer` is to be asked."""
+
+    def on_answer(self, asked: Asked, facts: Facts) -> Decision:
+        """With the result of the resolution: the final word."""
+
+    def uniform(self, zone: Name) -> Selection | None:
+        """The one selection that holds for every name at and below a zone, every view and every
+        time, names of :meth:`concerned` apart; ``None`` when there is no such."""
+
+    def concerned(self) -> Sequence[tuple[Name, bool]]:
+        """Names for which rules may alter an answer or choose otherwise for some view or time;
+        true: with everything below it. Native leaves questions for them to Python."""
+
+    def concerned_servers(self, names: Sequence[Name], addresses: Sequence[Address]) -> bool:
+        """Whether a rule may match on these name servers: then no plan is made for their zone."""
+
+    def concerns_answers(self) -> bool:
+        """Whether some rule matches on what an answer holds."""
+
+
+class Silent:
+    """The rulebook without rules."""
+
+    def on_question(self, asked: Asked) -> Decision:
+        """Nothing matches."""
+        del asked
+        return NOTHING
+
+    def on_answer(self, asked: Asked, facts: Facts) -> Decision:
+        """Nothing matches."""
+        del asked, facts
+        return NOTHING
+
+    def uniform(self, zone: Name) -> Selection | None:
+        """The plain selection, everywhere."""
+        del zone
+        return PLAIN
+
+    def concerned(self) -> Sequence[tuple[Name, bool]]:
+        """No name."""
+        return ()
+
+    def concerned_servers(self, names: Sequence[Name], addresses: Sequence[Address]) -> bool:
+        """None is."""
+        del names, addresses
+        return False
+
+    def concerns_answers(self) -> bool:
+        """None does."""
+        return False
