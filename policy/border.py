@@ -5,18 +5,22 @@ operator's prefixes, the listed zones, the addresses that are never asked and th
 evidence, and gives verdict, tier, reason and destination. What all sources say of an address comes
 from one search of the compiled table; each combination of voices is weighed once.
 
-Limitations: modes are *prefer* and *observe*. Proofs, claims and ways may change a verdict while
-the policy is in force; destinations do not follow them.
+Limitations: the mode here is that of choosing servers where no rule speaks; rules have modes of
+their own (:mod:`policy.modes`). Proofs, claims and ways may change a verdict while the policy is in
+force; destinations do not follow them.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from policy.as_numbers import AsNumbers
 from policy.cctld import country_zones
+from policy.decision import Rulebook, Silent
 from policy.findings import Findings, Ways
 from policy.inputs import Mode, PolicyInputs, generation_of
 from policy.place import Place
 from policy.prefixes import Network, PrefixTable
+from policy.rules import Ruleset
 from policy.sources import Registry, Source, Table
 from policy.verdict import (
     NO_COUNTRY,
@@ -29,6 +33,7 @@ from policy.verdict import (
     Statement,
     weigh,
 )
+from policy.views import ClientClass
 from resolver.limits import LOCATIONS_MAX
 from resolver.model import (
     Address,
@@ -104,6 +109,12 @@ class Policy:
     place: Place | None
     findings: Findings | None = None
     ways: Ways | None = None
+    as_numbers: AsNumbers | None = None
+    rules: Rulebook = field(default_factory=Silent)
+    shadow: Rulebook | None = None  # tried beside: only counted
+    views: tuple[ClientClass, ...] = ()  # classes of clients, from number 1
+    ruleset: Ruleset | None = None  # what ``rules`` was made of, to be read
+    shadow_ruleset: Ruleset | None = None
     _weighed: dict[Key, Location] = field(default_factory=dict, repr=False)
     # Not handed on to a policy that is made from this one by ``replace``: it may say otherwise.
     _standings: dict[Address, Standing] = field(default_factory=dict, init=False, repr=False)

@@ -32,7 +32,7 @@ class Action(Word):
     """What becomes of the answer. The values are the label values of the metric."""
 
     NONE = "none"  # nothing matched, or only how servers are chosen
-    PASS = "pass"  # noqa: S105 - matched, and let through untouched
+    PASS = "pass"
     NXDOMAIN = "nxdomain"
     NODATA = "nodata"
     REFUSED = "refused"
@@ -58,7 +58,11 @@ PLAIN = Selection()
 
 class Decision(NamedTuple):
     """One effect with what made it. ``until``: wall time (seconds since the epoch) at which another
-    decision may be due, since a rule begins or ends; nothing made under it lives longer."""
+    decision may be due, since a rule begins or ends; nothing made under it lives longer.
+
+    ``ede``: of an action it goes with the answer (beside code 4, forged answer, where
+    ``records`` stand in it); of a selection it is told when the lookup fails under it.
+    """
 
     action: Action = Action.NONE
     selection: Selection = PLAIN
@@ -67,6 +71,7 @@ class Decision(NamedTuple):
     ede: tuple[int, str] | None = None  # what the client is told
     until: float = NEVER
     waits: bool = False  # only the result can tell whether an earlier rule matches
+    would: str = ""  # effect that the mode, or the status secure, held back; counted, not done
 
 
 NOTHING = Decision()
@@ -118,13 +123,21 @@ class Rulebook(Protocol):
 
     def concerned(self) -> Sequence[tuple[Name, bool]]:
         """Names for which rules may alter an answer or choose otherwise for some view or time;
-        true: with everything below it. Native leaves questions for them to Python."""
+        true: with everything below it. Native leaves questions for them to Python. Rules for all
+        names that ask only for servers, or for what an answer holds, are not among them: see
+        the next two."""
 
-    def concerned_servers(self, names: Sequence[Name], addresses: Sequence[Address]) -> bool:
-        """Whether a rule may match on these name servers: then no plan is made for their zone."""
+    def concerned_servers(
+        self,
+        names: Sequence[Name],
+        addresses: Sequence[Address],
+        countries: Sequence[str] | None = None,
+    ) -> bool:
+        """Whether a rule may match on these name servers: then no plan is made for their zone.
+        ``countries``: of the addresses, in their order; left out, any country is possible."""
 
     def concerns_answers(self) -> bool:
-        """Whether some rule matches on what an answer holds."""
+        """Whether some rule for all names matches on what an answer holds, or on its status."""
 
 
 class Silent:
@@ -149,9 +162,14 @@ class Silent:
         """No name."""
         return ()
 
-    def concerned_servers(self, names: Sequence[Name], addresses: Sequence[Address]) -> bool:
+    def concerned_servers(
+        self,
+        names: Sequence[Name],
+        addresses: Sequence[Address],
+        countries: Sequence[str] | None = None,
+    ) -> bool:
         """None is."""
-        del names, addresses
+        del names, addresses, countries
         return False
 
     def concerns_answers(self) -> bool:

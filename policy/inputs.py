@@ -21,10 +21,12 @@ from resolver.names import Name, to_text
 
 
 class Mode(Enum):
-    """How the border shapes the choice of servers."""
+    """How far the border and the rules may go. ``border.mode`` is one of the first two; the third
+    is for rules only (:mod:`policy.modes`)."""
 
     PREFER = "prefer"  # domestic first, fail open
     OBSERVE = "observe"  # choose as if there were no border, but count
+    ENFORCE = "enforce"  # what is listed for it fails closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class PolicyInputs:
     geofeeds: tuple[SourceFile, ...] = ()
     databases: tuple[SourceFile, ...] = ()
     anycast: tuple[SourceFile, ...] = ()
+    as_numbers: tuple[SourceFile, ...] = ()  # decide through rules only
     shrink_percent_max: int = 20
     also: Mapping[str, str] = field(default_factory=dict)
 

@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from itertools import islice
@@ -24,6 +24,7 @@ from pathlib import Path
 import maxminddb
 from maxminddb.decoder import Decoder
 
+from policy.as_numbers import AsNumbers, read_as_numbers
 from policy.border import Policy, Voices, make_policy, statements_of
 from policy.delegated import read_delegated
 from policy.geofeed import read_geofeed
@@ -86,10 +87,21 @@ def load_policy(
     sources = opened("border.registry_files", inputs.registry_files, open_delegated)
     sources += opened("border.geofeeds", inputs.geofeeds, open_geofeed)
     sources += opened("border.databases", inputs.databases, open_database)
+    systems = opened("border.as_numbers", inputs.as_numbers, open_as_numbers)
     if findings:
         raise ConfigError(source, findings)
     registry = open_registry() if inputs.registry else None
-    return assemble(inputs, lists, sources, registry)
+    policy = assemble(inputs, lists, sources, registry)
+    return replace(policy, as_numbers=_numbered(systems)) if systems else policy
+
+
+def _numbered(systems: list[Opened]) -> AsNumbers:
+    said, names = [], []
+    for one in systems:
+        assert isinstance(one.source, ListSource)
+        said.append(one.source.said)
+        names.append(one.source.origin.digest)
+    return AsNumbers(compile_layers([one.layer for one in systems]), said, " ".join(names))
 
 
 def assemble(
@@ -191,6 +203,12 @@ def open_geofeed(entry: SourceFile) -> Opened:
 def open_anycast(entry: SourceFile) -> Opened:
     """A list of anycast prefixes. Raises ``SourceError`` with all that is wrong."""
     return _open_text(entry, "anycast", read_prefixes)
+
+
+def open_as_numbers(entry: SourceFile) -> Opened:
+    """A file of AS numbers. Raises ``SourceError`` with all that is wrong."""
+    data = _read(entry.path, EVIDENCE_OCTETS_MAX, "a file of AS numbers has")
+    return _parsed(entry, "as-numbers", read_as_numbers, data)
 
 
 def open_database(entry: SourceFile) -> Opened:

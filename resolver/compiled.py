@@ -15,7 +15,8 @@ from importlib.util import module_from_spec
 from pathlib import Path
 
 MODULES = (
-    "policy.border", "policy.findings", "policy.prefixes", "policy.special", "policy.verdict",
+    "policy.border", "policy.decision", "policy.engine", "policy.evaluate", "policy.findings",
+    "policy.modes", "policy.prefixes", "policy.special", "policy.verdict", "policy.windows",
     "resolver.asking", "resolver.cache", "resolver.carry", "resolver.compose",
     "resolver.contest", "resolver.core", "resolver.counters", "resolver.delegation",
     "resolver.descend", "resolver.exchange", "resolver.failures", "resolver.iterate",
@@ -27,7 +28,12 @@ MODULES = (
 """What is compiled: on the path of a lookup. A change to any of them makes all interpreted until
 they are compiled again, for they know each other's layout."""
 
-ALSO = ("resolver/_native.pyi", "resolver/limits_proof.py", "deploy/compile.py")
+ALSO = (
+    "resolver/_native.pyi",
+    "resolver/limits_policy.py",
+    "resolver/limits_proof.py",
+    "deploy/compile.py",
+)
 """Read when compiling beside the modules themselves."""
 
 GROUP = "inland__mypyc"

@@ -21,6 +21,7 @@ from resolver.config_checks import cross_check, describe
 from resolver.config_lines import Tree, path_text, read_tree
 from resolver.config_mirrors import MirrorsSection
 from resolver.config_packs import PacksSection, check_home
+from resolver.config_policy import PolicySection
 from resolver.config_units import (
     GIB,
     MIB,
@@ -203,6 +204,7 @@ class Config(Section):
     resolution: ResolutionSection = _part(ResolutionSection)
     dnssec: DnssecSection = _part(DnssecSection)
     border: BorderSection = _part(BorderSection)
+    policy: PolicySection = _part(PolicySection)
     packs: PacksSection = _part(PacksSection)
     mirrors: MirrorsSection = _part(MirrorsSection)
     cache: CacheSection = _part(CacheSection)
@@ -226,7 +228,10 @@ class Config(Section):
         lines = {path_text(path): line for path, line in self._tree.lines.items()}
         return ConfigError(
             self._source,
-            [Finding(f.path, f.message, f.line or lines.get(f.path)) for f in findings],
+            [
+                f if f.source else Finding(f.path, f.message, f.line or lines.get(f.path))
+                for f in findings
+            ],
         )
 
 

@@ -97,6 +97,11 @@ class BorderSection(Section):
     anycast: Sources = key(
         [], "lists of anycast prefixes, one a line, beside the built-in one: PATH or {path, name}"
     )
+    as_numbers: Sources = key(
+        [],
+        "which AS addresses are in, for rules: lines of first address, last address, AS number, or"
+        " of prefix, AS number, with commas or tabs: PATH or {path, name}",
+    )
     shrink_percent_max: Annotated[int, integer(0, 100)] = key(
         20, "refuse a file of evidence with so many percent fewer records than the last good one"
     )

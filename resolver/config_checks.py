@@ -143,7 +143,7 @@ def _listeners(value: Mapping[str, object]) -> Iterator[Found]:
 
 
 def _sources(value: Mapping[str, object]) -> Iterator[Found]:
-    for kind in ("registry_files", "geofeeds", "databases", "anycast"):
+    for kind in ("registry_files", "geofeeds", "databases", "anycast", "as_numbers"):
         yield from _files(value, kind)
 
 

@@ -32,11 +32,13 @@ class BadMessage(InlandError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing wrong in a configuration: where (``border.patience``), what, and the line."""
+    """One thing wrong in a configuration: where (``border.patience``), what, and the line.
+    ``source``: the file, where it is not the configuration itself but one that it names."""
 
     path: str
     message: str
     line: int | None = None
+    source: str | None = None
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
@@ -49,7 +51,9 @@ class ConfigError(InlandError):
     def __init__(self, source: str, findings: list[Finding]) -> None:
         self.source = source
         self.findings = findings
-        super().__init__("\n".join(f"{source}: {finding}" for finding in findings))
+        super().__init__(
+            "\n".join(f"{finding.source or source}: {finding}" for finding in findings)
+        )
 
 
 class SourceError(InlandError):

@@ -20,6 +20,7 @@ from resolver.errors import ConfigError, Finding, SourceError
 from resolver.hints import Hints, read_hints
 from resolver.model import Verdict
 from resolver.pack_of import Ground, ground_of, plain_ground
+from resolver.rules_of import with_rules
 
 TOR_GEOIP = (
     SourceFile(Path("/usr/share/tor/geoip"), "tor-geoip", optional=True),
@@ -46,12 +47,17 @@ def policy_of(config: Config, last: LastGood | None = None) -> tuple[Policy, Hin
         ground = ground_of(config)
     except ConfigError as error:
         findings += error.findings
+    policy = None
     try:
         inputs = policy_inputs(config, hints, ground)
         policy = load_policy(inputs, config.source, _begun(config, last))
     except ConfigError as error:
-        raise config.with_lines(findings + error.findings) from error
-    if findings:
+        findings += error.findings
+    try:
+        policy = with_rules(config, ground, policy)
+    except ConfigError as error:
+        findings += error.findings
+    if findings or policy is None:
         raise config.with_lines(findings)
     return policy, hints
 
@@ -76,6 +82,7 @@ def policy_inputs(config: Config, hints: Hints, ground: Ground) -> PolicyInputs:
         geofeeds=_files(border.geofeeds),
         databases=_files(border.databases) + (TOR_GEOIP if border.tor_geoip else ()),
         anycast=_files(border.anycast),
+        as_numbers=_files(border.as_numbers),
         shrink_percent_max=border.shrink_percent_max,
         also={
             "dnssec.validate": str(config.dnssec.validate_),

@@ -59,6 +59,12 @@ def _pack(app: typer.Typer) -> None:
     app.add_typer(pack_commands.app, name="pack")
 
 
+def _policy(app: typer.Typer) -> None:
+    from resolver.cli import policy
+
+    app.add_typer(policy.app, name="policy")
+
+
 def _control(app: typer.Typer) -> None:
     from resolver.cli import control
 
@@ -78,6 +84,7 @@ _MOUNTS: dict[str, Callable[[typer.Typer], None]] = {
     "where": _where,
     "audit": _audit,
     "pack": _pack,
+    "policy": _policy,
     "control": _control,
     "testbed": _testbed,
 }

@@ -1,7 +1,7 @@
 """``inland check FILE``: all that is wrong with a configuration, at once.
 
 Responsible for reading the file and everything that it names (databases, root hints) as the server
-would, without starting anything.
+would, without starting anything, and for what the linter says of rules (`docs/policy.md`).
 
 Limitations: whether addresses can be bound shows only at start.
 """
@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from resolver.cli.check_rules import remarks_on
 from resolver.config import load, warnings
-from resolver.errors import ConfigError
+from resolver.errors import ConfigError, Finding
 from resolver.evidence import evidence_warnings
 from resolver.mirrors_of import mirrors_of
 from resolver.pack_of import pack_warnings
@@ -38,9 +39,13 @@ def check(
 
 
 def examine(file: Path) -> dict[str, object]:
-    """What there is to say about a file: ``file``, ``valid``, ``errors`` (path, line, message),
-    ``warnings``, and for a valid file the policy ``generation``."""
-    report: dict[str, object] = {"file": str(file), "valid": False, "errors": [], "warnings": []}
+    """What there is to say about a file: ``file``, ``valid``, ``errors`` and ``remarks`` (of the
+    linter of rules; both with file, path, line, message), ``warnings``, and where the policy could
+    be made its ``generation``."""
+    errors: list[dict[str, object]] = []
+    remarks: list[dict[str, object]] = []
+    report: dict[str, object] = {"file": str(file), "valid": False, "errors": errors}
+    report |= {"warnings": [], "remarks": remarks}
     try:
         config = load(file)
         report["warnings"] = warnings(config)
@@ -48,21 +53,34 @@ def examine(file: Path) -> dict[str, object]:
         policy, _ = policy_of(config)
         report["warnings"] = warnings(config) + pack_warnings(config) + evidence_warnings(policy)
     except ConfigError as error:
-        report["errors"] = [
-            {"path": found.path, "line": found.line, "message": found.message, "text": str(found)}
-            for found in error.findings
-        ]
+        errors += (_row(found, file) for found in error.findings)
     else:
-        report |= {"valid": True, "generation": policy.generation}
+        for remark in remarks_on(config, policy):
+            spot = remark.spot
+            found = Finding(spot.path, remark.message, spot.line, spot.source)
+            (errors if remark.level == "error" else remarks).append(_row(found, file))
+        report |= {"valid": not errors, "generation": policy.generation}
     return report
 
 
+def _row(found: Finding, file: Path) -> dict[str, object]:
+    return {
+        "file": found.source or str(file),
+        "path": found.path,
+        "line": found.line,
+        "message": found.message,
+        "text": str(found),
+    }
+
+
 def _text(report: dict[str, object]) -> str:
-    errors, warned = report["errors"], report["warnings"]
+    errors, remarks, warned = report["errors"], report["remarks"], report["warnings"]
     assert isinstance(errors, list)
+    assert isinstance(remarks, list)
     assert isinstance(warned, list)
     file = report["file"]
-    lines = [f"{file}: {error['text']}" for error in errors]
+    lines = [f"{error['file']}: {error['text']}" for error in errors]
+    lines += [f"{remark['file']}: warning: {remark['text']}" for remark in remarks]
     lines += [f"{file}: warning: {text}" for text in warned]
     if report["valid"]:
         lines.append(f"{file}: valid, policy generation {report['generation']}")
