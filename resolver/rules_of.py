@@ -29,6 +29,7 @@ def around_of(config: Config, ground: Ground, policy: Policy | None) -> Around:
         general=ground.mode,
         has_as_numbers=bool(config.border.as_numbers),
         verdict=policy.verdict if policy is not None else None,
+        zones=frozenset(),
     )
 
 

@@ -217,6 +217,12 @@ def test_all_errors_of_configuration_and_policy_files_at_once(folder: Path) -> N
     )
 
 
+def test_a_place_for_a_zone_that_is_not_there(folder: Path) -> None:
+    (folder / "rules.yaml").write_text("version: 1\nrules: [{rpz: blocked}]\n")
+    with pytest.raises(ConfigError, match=r"line 2: .*no response policy zone blocked"):
+        policy_of(load(folder / "inland.yaml"))
+
+
 def test_as_numbers_from_a_file(folder: Path) -> None:
     rules = "version: 1\nrules:\n- {id: as, match: {server_as: AS64500}, effect: pass}\n"
     (folder / "rules.yaml").write_text(rules)

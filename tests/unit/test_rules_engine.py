@@ -38,7 +38,7 @@ def nx(name: str, match: str) -> str:
     return f"- id: {name}\n  match: {match}\n  effect: {{block: nxdomain}}{BY}"
 
 
-class Zone(Silent):
+class Zone:
     """A response policy zone of one name; with ``waits`` it wants the result first."""
 
     def __init__(self, name: str, *, waits: bool = False) -> None:
@@ -52,8 +52,22 @@ class Zone(Silent):
     def on_answer(self, asked: Asked, facts: Facts) -> Decision:
         return Decision(Action.NODATA, rule="zone") if asked.name == self.name else NOTHING
 
+    def uniform(self, zone: Name) -> Selection | None:
+        return PLAIN
+
     def concerned(self) -> Sequence[tuple[Name, bool]]:
         return ((self.name, False),)
+
+    def concerned_servers(
+        self,
+        names: Sequence[Name],
+        addresses: Sequence[Address],
+        countries: Sequence[str] | None = None,
+    ) -> bool:
+        return False
+
+    def concerns_answers(self) -> bool:
+        return False
 
 
 def test_without_rules_and_zones_nothing_is_asked() -> None:
