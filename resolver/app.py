@@ -28,6 +28,7 @@ from resolver.assemble import (
     Loaded,
     areas,
     counters_file,
+    followed_of,
     make_clock,
     make_core,
     make_door,
@@ -35,6 +36,7 @@ from resolver.assemble import (
     make_plans,
     make_records,
     make_transfer_door,
+    make_watcher,
     restart_keys,
     worker_count,
 )
@@ -50,9 +52,10 @@ from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.metrics_mirrors import mirror_metrics
 from resolver.metrics_proofs import proof_metrics
+from resolver.metrics_watch import watch_metrics
 from resolver.mirrors.notify import Notices
-from resolver.model import Books, Purpose, Question, Result, address_from_text
-from resolver.names import ROOT, from_text, to_text
+from resolver.model import Books, Purpose, Question, Result
+from resolver.names import ROOT, from_text
 from resolver.pack_of import settle_pack
 from resolver.plan import Planner
 from resolver.prove import Prover
@@ -61,6 +64,7 @@ from resolver.resolve import Driver
 from resolver.schedule import Scheduler
 from resolver.serve import Service
 from resolver.tally import Tally
+from resolver.watch.keep import Telling
 
 _log = logging.getLogger("inland")
 
@@ -99,6 +103,8 @@ class App:
         transfers = make_transfer_door(config, self._clock, self._counters)
         closing.callback(transfers.close)
         self._keeper = make_keeper(loaded, self._core, self._clock, transfers, self._internal)
+        telling = Telling(self._internal, self._queue.put)
+        self._watcher = make_watcher(loaded, self._core, self._clock, telling)
         scheduler = Scheduler(self._core)
         self._driver = Driver(scheduler, self._door, self._clock)
         closing.callback(self._driver.close)
@@ -140,6 +146,7 @@ class App:
     def _more_metrics(self) -> Iterator[Metric]:
         yield from mirror_metrics(self._keeper, self._keeper.fetch)
         yield from proof_metrics(self._prover)
+        yield from watch_metrics(self._watcher)
 
     def _carried(self) -> Carried | None:
         if self._plans is None:
@@ -182,6 +189,7 @@ class App:
                 nursery.start_soon(self._keeper.run)
                 nursery.start_soon(Notices(self._keeper, self._listener).run)
                 nursery.start_soon(self._prover.run, self._driver.verify)
+                nursery.start_soon(self._watcher.run, self._driver.lookup)
                 self._announce()
                 # Of this thread alone: those of native have been started.
                 nice = os.getpriority(os.PRIO_PROCESS, 0) + limits.INTERPRETER_NICE
@@ -223,6 +231,7 @@ class App:
         notify.stopping()
         _log.info("stopping: %d lookups under way", self._driver.lookups)
         self._service.stop()
+        self._watcher.stop()
         if self._plans is not None:
             self._plans.stop()
         with trio.move_on_after(limits.DRAIN_SECONDS):
@@ -230,6 +239,7 @@ class App:
                 await trio.sleep(limits.DRAIN_LOOK_SECONDS)
         with trio.move_on_after(limits.DRAIN_SECONDS):
             await self._queue.close()
+        await self._watcher.save()
 
     async def _reload_on_signal(self) -> None:
         try:
@@ -271,6 +281,7 @@ class App:
         self._service.set_policy(loaded.policy)
         self._listener.set_access(allow)
         self._keeper.configure(loaded.mirrors)
+        self._watcher.configure(followed_of(loaded))
         self._listener.set_notifiers(self._keeper.notifiers())
         self._loaded = loaded
         _log.setLevel(loaded.config.log.level.upper())
@@ -312,8 +323,9 @@ class App:
             "status": self._status,
             "flush": self._flush,
             "reload": self._reload,
-            "mirror": self._mirror,
-            "where": self._where,
+            "mirror": self._keeper.command,
+            "where": self._prover.command,
+            "watch": self._watcher.command,
         }
 
     async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -343,6 +355,7 @@ class App:
             "cache_bytes": dict(facts.cache_bytes),
             "records_lost": facts.records_lost,
             "mirrors": self._keeper.status(),
+            "watch": self._watcher.status(),
             "faults": self._tally.faults,
         }
 
@@ -364,21 +377,6 @@ class App:
             self._core.servers.forget()
         _log.info("flushed %s: %s", "everything" if everything else text, dropped)
         return {"dropped": dropped}
-
-    async def _where(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            return self._prover.shown(address_from_text(str(request.get("address"))))
-        except ValueError as error:
-            raise ControlError("where: give an address") from error
-
-    async def _mirror(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        text = request.get("zone")
-        if not isinstance(text, str):
-            raise ControlError("mirror: give a zone")
-        zone = from_text(text)
-        if zone not in self._keeper.mirrors:
-            raise ControlError(f"{to_text(zone)} is not mirrored")
-        return await self._keeper.refresh(zone, request.get("force") is True)
 
     async def _reload(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:

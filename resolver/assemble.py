@@ -30,6 +30,8 @@ from resolver.mirrors.wire import Wire
 from resolver.mirrors_of import mirror_directory, mirrors_of
 from resolver.policy_of import policy_of
 from resolver.tally import SECONDS_BOUNDS
+from resolver.watch.keep import Followed, Telling, Watcher
+from resolver.watch.look import Terms
 
 
 @final
@@ -149,6 +151,24 @@ def make_keeper(
     keeper = Keeper(tools, clock, mirror_directory(loaded.config), told)
     keeper.load(loaded.mirrors)
     return keeper
+
+
+def make_watcher(loaded: Loaded, core: Core, clock: Clock, telling: Telling) -> Watcher:
+    """The watch over delegations, with what is known of them on disk. Blocks."""
+    watcher = Watcher(core, clock, loaded.config.state.directory, telling)
+    watcher.load()
+    watcher.configure(followed_of(loaded))
+    return watcher
+
+
+def followed_of(loaded: Loaded) -> Followed:
+    """The zones whose delegations are to be followed."""
+    watch, policy = loaded.config.watch, loaded.policy
+    listed = sorted(policy.domestic_zones) if watch.listed and policy.zones else ()
+    zones = tuple(dict.fromkeys((*watch.zones, *(policy.zones if listed else ()), *listed)))
+    chosen = zones[: watch.zones_max]
+    terms = Terms(policy.domestic_zones | frozenset(watch.zones), watch.gap)
+    return Followed(chosen, len(zones) - len(chosen), terms, policy.generation)
 
 
 def make_transfer_door(config: Config, clock: Clock, counters: Counters) -> TransferDoor:

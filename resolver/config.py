@@ -38,6 +38,7 @@ from resolver.config_units import (
     integer,
     size,
 )
+from resolver.config_watch import WatchSection
 from resolver.errors import ConfigError, Finding
 
 SIZE = size(MIB, 1024 * GIB)
@@ -207,6 +208,7 @@ class Config(Section):
     policy: PolicySection = _part(PolicySection)
     packs: PacksSection = _part(PacksSection)
     mirrors: MirrorsSection = _part(MirrorsSection)
+    watch: WatchSection = _part(WatchSection)
     cache: CacheSection = _part(CacheSection)
     local: LocalSection = _part(LocalSection)
     limits: LimitsSection = _part(LimitsSection)

@@ -100,7 +100,8 @@ def known_paths(root: type[BaseModel]) -> Iterator[Path]:
 def cross_check(value: Mapping[str, object]) -> Iterator[Found]:
     """Contradictions and repetitions among the raw values of a file."""
     yield from _repeated(value, ("home",), read_country)
-    yield from _repeated(value, ("border", "zones"), read_zone)
+    for zones in (("border", "zones"), ("watch", "zones")):
+        yield from _repeated(value, zones, read_zone)
     for path in (("access", "allow"), ("resolution", "never_ask")):
         yield from _repeated(value, path, read_prefix)
     yield from _border(value)

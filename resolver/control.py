@@ -2,7 +2,8 @@
 
 A Unix socket with mode 0600; one JSON object a line in, one a line out. A request is
 ``{"command": "flush", "name": "example.in.", "subtree": true}``, a reply ``{"ok": true, …}`` or
-``{"ok": false, "error": "…"}``. Commands: ``status``, ``flush``, ``reload``, ``mirror``. Lines,
+``{"ok": false, "error": "…"}``. Commands: ``status``, ``flush``, ``reload``, ``mirror``, ``where``,
+``watch``. Lines,
 connections and silence are bounded.
 """
 

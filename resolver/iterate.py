@@ -51,9 +51,11 @@ def resolve(task: Task) -> Generator[Wish, News, Result]:
 
 def _fetch(task: Task, link: Question) -> Fetched:
     """The piece for one name on the way: from the records, else from the network."""
-    # A refresh is there to learn anew what the records still hold.
-    refreshed = task.purpose is Purpose.REFRESH and link.name == task.question.name
-    piece = None if refreshed else from_records(task.core.records, link, task.now)
+    # A refresh is there to learn anew what the records still hold, and so is the watch.
+    purpose = task.purpose
+    anew = purpose is Purpose.REFRESH or purpose is Purpose.VERIFICATION
+    anew = anew and link.name == task.question.name
+    piece = None if anew else from_records(task.core.records, link, task.now)
     if piece is not None:
         return piece
     return (yield from descend(task, link))

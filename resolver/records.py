@@ -1,4 +1,5 @@
-"""Records of misses on their way to a sink: a bounded queue whose losses are counted.
+"""Records of misses and of changed delegations on their way to a sink: a bounded queue whose losses
+are counted.
 
 A lookup never waits for its record: when the sink is slower than the lookups, records are lost
 and the loss is exported. Limitations: the ledger does not exist yet; the sink is a null one.
@@ -12,6 +13,10 @@ import trio
 
 from resolver.limits import RECORDS_BATCH, RECORDS_GATHER_SECONDS, RECORDS_QUEUE_MAX
 from resolver.model import Record
+from resolver.watch.changes import DelegationChanged
+
+Entry = Record | DelegationChanged
+"""What a sink keeps."""
 
 
 class Sink(Protocol):
@@ -23,7 +28,7 @@ class Sink(Protocol):
     reads: bool
     """Whether it looks at records at all: packed ones are not unpacked for one that does not."""
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[Entry]) -> None:
         """Keep a batch. What it raises ends the program: books that cannot be kept are a fault."""
 
     def close(self) -> None:
@@ -48,7 +53,7 @@ class NullSink:
     blocking = False
     reads = False
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[Entry]) -> None:
         """Drop the batch."""
 
     def close(self) -> None:
@@ -62,7 +67,7 @@ class RecordQueue:
     def __init__(self, sink: Sink, length_max: int = RECORDS_QUEUE_MAX) -> None:
         self._sink = sink
         self._length_max = length_max
-        self._waiting: deque[Record | Packed] = deque()
+        self._waiting: deque[Entry | Packed] = deque()
         self._length = 0
         self._news = trio.Event()
         self._closing = trio.Event()
@@ -80,7 +85,7 @@ class RecordQueue:
         self._waiting.append(packed)
         self._news.set()
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Entry) -> None:
         """Queue a record, or count it as lost when the queue is full."""
         if self._length >= self._length_max:
             self.lost += 1
@@ -111,11 +116,11 @@ class RecordQueue:
         self._sink.close()
         self._ended.set()
 
-    def _next_batch(self) -> list[Record]:
-        batch: list[Record] = []
+    def _next_batch(self) -> list[Entry]:
+        batch: list[Entry] = []
         while self._waiting and len(batch) < RECORDS_BATCH:
             item = self._waiting.popleft()
-            if isinstance(item, Record):
+            if isinstance(item, Entry):
                 self._length -= 1
                 batch.append(item)
             else:

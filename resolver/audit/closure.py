@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from resolver.model import Address, Verdict, Word
-from resolver.names import ROOT, Name, is_subdomain, label_count, labels, suffix
+from resolver.names import ROOT, Name, is_subdomain
 
 
 class Standing(Word):
@@ -113,21 +113,6 @@ class Closure:
     def with_zone(self, zone: Zone) -> "Closure":
         """The same with one zone put in place of what it was."""
         return replace(self, zones={**self.zones, zone.apex: zone})
-
-
-_SUFFIXES = frozenset({b"ac", b"co", b"com", b"edu", b"go", b"gob", b"gov", b"mil", b"ne", b"net",
-                       b"nic", b"or", b"org", b"res"})  # fmt: skip
-"""Second-level labels under which countries register names."""
-
-
-def operator_of(server: Name) -> Name:
-    """The registrable domain of a name server's name: who runs it, as far as its name tells.
-
-    Two labels, three below the usual categories of country domains (``ns1.example.co.in``).
-    """
-    parts = labels(server)
-    country = len(parts) >= 3 and len(parts[-1]) == 2 and parts[-2] in _SUFFIXES
-    return suffix(server, min(3 if country else 2, max(label_count(server), 1)))
 
 
 def below(name: Name, zone: Name) -> bool:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from html import escape
 
 from resolver.audit.bounds import GRAPH_NODES_MAX
-from resolver.audit.closure import Closure, Path, Server, Site, Standing, Zone, operator_of
+from resolver.audit.closure import Closure, Path, Server, Site, Standing, Zone
 from resolver.audit.layers import HEIGHT, WIDTH, Edge, Key, Spot, place
 from resolver.audit.verdict import Reaches
 from resolver.model import Verdict
 from resolver.names import ROOT, Name, to_text
+from resolver.operators import operator_of
 
 LETTERS = 27
 """Letters that fit into a node; the title (shown when one points at it) has all."""

@@ -9,11 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from resolver.audit.closure import Closure, Path, Zone, operator_of
+from resolver.audit.closure import Closure, Path, Zone
 from resolver.audit.fixes import Fix, cheapest, lacking
 from resolver.audit.verdict import Finding, Kind, Reaches, judge, reaches
 from resolver.model import Verdict, address_text
 from resolver.names import Name, to_text
+from resolver.operators import operator_of
 
 UNLOCATED = "unknown"
 """The country of an address whose place is not known."""

@@ -59,6 +59,41 @@ def reload(socket: Socket, as_json: Json = False) -> None:
     _print(_ask(socket, {"command": "reload"}), as_json)
 
 
+@app.command()
+def watch(
+    socket: Socket,
+    zone: Annotated[
+        str | None,
+        typer.Argument(metavar="ZONE", help="One followed zone; else all.", show_default=False),
+    ] = None,
+    look: Annotated[bool, typer.Option("--look", help="Look now, then show.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the delegations that are followed: how they stand, and what has changed in them."""
+    reply = _ask(socket, {"command": "watch", "zone": zone, "look": look})
+    if as_json:
+        print(json.dumps(reply))
+        return
+    for name, facts in reply["zones"].items():
+        _print_zone(name, facts)
+
+
+def _print_zone(name: str, facts: Mapping[str, Any]) -> None:
+    looked = facts.get("looked_seconds_ago")
+    ago = "not looked at yet" if looked is None else f"looked at {looked:.0f} s ago"
+    print(f"{name} {facts['state'].replace('_', ' ')}, {ago}, "
+          f"next look in {facts['next_look_in_seconds']:.0f} s")  # fmt: skip
+    if facts.get("delegated"):
+        print(f"  servers by parent  {_text(facts['parent'])}")
+        print(f"  servers by zone    {_text(facts['child'])}")
+        print(f"  operators          {_text(facts['operators'])}")
+        print(f"  addresses          {_text(facts['addresses'])}")
+        print(f"  where              {_text(facts['verdicts']) or 'not looked at yet'}")
+        print(f"  DS key tags        {_text(facts['key_tags'])}")
+    for change in facts.get("changes", ()):
+        print(f"  {change['seconds_ago']:.0f} s ago: {change['kind']}: {change['detail']}")
+
+
 mirror = typer.Typer(no_args_is_help=True, help="Copies of zones.")
 app.add_typer(mirror, name="mirror")
 

@@ -10,7 +10,7 @@ the one in use.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -19,7 +19,7 @@ import trio
 
 from resolver import limits
 from resolver.counters import Clock
-from resolver.errors import StateError
+from resolver.errors import ControlError, StateError
 from resolver.mirrors import store
 from resolver.mirrors.check import check
 from resolver.mirrors.refusal import Refused, Why
@@ -27,7 +27,7 @@ from resolver.mirrors.round import Current, Memory, Round, Tools, terms_now
 from resolver.mirrors.store import Held
 from resolver.mirrors.wanted import Wanted
 from resolver.model import Address, Books, Exchange, Purpose, Question, Rcode, Result, Type, Verdict
-from resolver.names import Name, ancestors, to_text
+from resolver.names import Name, ancestors, from_text, to_text
 
 _log = logging.getLogger("inland.mirrors")
 
@@ -152,6 +152,16 @@ class Keeper:
         mirror = self.mirrors[zone]
         await self._look(mirror, forced)
         return self.status_of(mirror)
+
+    async def command(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """``mirror`` of the control socket: look now. Raises ``ControlError``, ``BadName``."""
+        text = request.get("zone")
+        if not isinstance(text, str):
+            raise ControlError("mirror: give a zone")
+        zone = from_text(text)
+        if zone not in self.mirrors:
+            raise ControlError(f"{to_text(zone)} is not mirrored")
+        return await self.refresh(zone, request.get("force") is True)
 
     # --- one zone ------------------------------------------------------------------------------
 

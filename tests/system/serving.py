@@ -55,6 +55,7 @@ class Serving:
             },
         )
         self.configure(**keys)
+        self.program: tuple[str, ...] = INLAND
         self.log = ""
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -65,7 +66,7 @@ class Serving:
     def start(self, *words: str) -> Self:
         """Start and wait for the ready line; ``words`` instead of the configuration file."""
         self.process = subprocess.Popen(
-            [*INLAND, "serve", *(words or ("-c", str(self.file)))],
+            [*self.program, "serve", *(words or ("-c", str(self.file)))],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

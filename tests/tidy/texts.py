@@ -117,6 +117,7 @@ METRICS_CODE = (
     "resolver/metrics.py",
     "resolver/metrics_mirrors.py",
     "resolver/metrics_proofs.py",
+    "resolver/metrics_watch.py",
 )
 METRIC = re.compile(r"\binland_[a-z_]*[a-z]\b")
 

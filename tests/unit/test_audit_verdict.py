@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.audit.closure import Closure, Path, Server, Site, Standing, Zone, operator_of
+from resolver.audit.closure import Closure, Path, Server, Site, Standing, Zone
 from resolver.audit.fixes import Change, Fix, apply, cheapest
 from resolver.audit.verdict import Kind, judge, reachable, reaches, survives
 from resolver.model import Verdict, address_from_text
 from resolver.names import ROOT, Name, from_text, to_text
+from resolver.operators import operator_of
 from testbed.truth import Truth
 from testbed.world import make_world
 from tests.audit_world import (

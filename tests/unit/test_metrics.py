@@ -20,6 +20,7 @@ from resolver.exchange import NativeDoor
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.metrics_mirrors import mirror_metrics
 from resolver.metrics_proofs import proof_metrics
+from resolver.metrics_watch import watch_metrics
 from resolver.model import (
     Address,
     Ask,
@@ -35,6 +36,7 @@ from resolver.model import (
 )
 from resolver.prove import Prover
 from resolver.tally import SECONDS_BOUNDS, Tally, Turned
+from resolver.watch.keep import Telling, Watcher
 from tests.unit.mirror_rig import MirrorRig
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -63,12 +65,15 @@ class Rig:
         self.tally = Tally()
         self.mirrors = MirrorRig(folder)
         self.prover = Prover(self.mirrors.core, self.mirrors.clock)
+        telling = Telling(lambda *work: None, lambda changed: None)
+        self.watcher = Watcher(self.mirrors.core, self.mirrors.clock, None, telling)
         exporter = Exporter(self.counters, self.tally, lambda: FACTS, "0.0", self.more)
         self.server = MetricsServer(exporter, ("127.0.0.1", 0))
 
     def more(self) -> Iterator[Metric]:
         yield from mirror_metrics(self.mirrors.keeper, self.mirrors.tools.fetch)
         yield from proof_metrics(self.prover)
+        yield from watch_metrics(self.watcher)
 
     def text(self) -> str:
         host, port = self.server.address

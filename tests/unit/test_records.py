@@ -16,7 +16,7 @@ from resolver.model import (
     Transport,
 )
 from resolver.names import ROOT
-from resolver.records import NullSink, RecordQueue
+from resolver.records import Entry, NullSink, RecordQueue
 
 
 class Kept:
@@ -25,11 +25,11 @@ class Kept:
     def __init__(self, blocking: bool) -> None:
         self.blocking = blocking
         self.reads = True
-        self.batches: list[list[Record]] = []
+        self.batches: list[list[Entry]] = []
         self.threads: set[int] = set()
         self.closed = False
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[Entry]) -> None:
         assert not self.closed
         self.batches.append(list(records))
         self.threads.add(threading.get_ident())
