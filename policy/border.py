@@ -90,6 +90,9 @@ class Voices:
 Key = tuple[int, str | None, Egress | None, Proof | Claim | None]
 """A combination of the table, what the registry says, and what holds only for now."""
 
+Stood = tuple[Standing, Egress | None, Proof | Claim | None]
+"""What an address is as a server, and what of that holds only for now."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
@@ -117,7 +120,7 @@ class Policy:
     shadow_ruleset: Ruleset | None = None
     _weighed: dict[Key, Location] = field(default_factory=dict, repr=False)
     # Not handed on to a policy that is made from this one by ``replace``: it may say otherwise.
-    _standings: dict[Address, Standing] = field(default_factory=dict, init=False, repr=False)
+    _standings: dict[Address, Stood] = field(default_factory=dict, init=False, repr=False)
     _labels: dict[tuple[Verdict, str, Purpose, bool], Label] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -155,17 +158,25 @@ class Policy:
         return location
 
     def standing(self, address: Address) -> Standing:
-        """What the address is as a server: all that the choice of one depends on."""
-        standing = self._standings.get(address)
-        if standing is None:
-            location = self.locate(address)
-            verdict, country = location.verdict, location.country
-            never, claimed = self.never_ask(address), self._is_claimed(location)
-            standing = Standing(verdict, country, self._tier(verdict), never, claimed)
-            if self.findings is None and self.ways is None:  # it holds as long as the policy
-                if len(self._standings) >= LOCATIONS_MAX:
-                    self._standings.clear()
-                self._standings[address] = standing
+        """What the address is as a server: all that the choice of one depends on.
+
+        Remembered with what was found out of the address and the way to it: while these are the
+        same, so is the answer.
+        """
+        egress = self.ways.to(address) if self.ways is not None else None
+        finding = self.findings.of(address) if self.findings is not None else None
+        known = self._standings.get(address)
+        if known is not None:
+            standing, by_egress, by_finding = known
+            if by_finding is finding and (by_egress is egress or by_egress == egress):
+                return standing
+        location = self._locate(address, egress, finding)
+        verdict, country = location.verdict, location.country
+        never, claimed = self.never_ask(address), self._is_claimed(location)
+        standing = Standing(verdict, country, self._tier(verdict), never, claimed)
+        if len(self._standings) >= LOCATIONS_MAX:
+            self._standings.clear()
+        self._standings[address] = standing, egress, finding
         return standing
 
     def verdict(self, address: Address) -> Verdict:

@@ -5,6 +5,8 @@ import socket
 from ipaddress import ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import policy.findings
 from policy.findings import Published
@@ -13,7 +15,7 @@ from policy.verdict import Claim, Egress, Proof
 from resolver.egress import KernelWays, with_ways
 from resolver.model import Address, Verdict, address_from_text
 from tests.interpreted import interpreted
-from tests.unit.evidence import places, policy_from
+from tests.unit.evidence import places, policy_from, registry
 
 ROOT, SOME = address_from_text("198.41.0.4"), address_from_text("15.0.0.1")
 INPUTS = PolicyInputs(home=frozenset({"IN"}), domestic=(Stated(ip_network("11.0.0.0/8")),))
@@ -148,3 +150,85 @@ def test_a_policy_without_interfaces_asks_for_no_ways() -> None:
         dataclasses.replace(INPUTS, interfaces=(("lo", Verdict.DOMESTIC),)),
     )
     assert with_ways(stated, Hands()).verdict(address_from_text("127.0.0.1")) is Verdict.DOMESTIC
+
+
+class Counted:
+    """Findings that can be swapped, and a registry that counts who asks it."""
+
+    def __init__(self) -> None:
+        self.found: dict[Address, Proof | Claim] = {}
+        self.of = self.found.get
+        self.asked = 0
+
+    def registry(self, text: str) -> str | None:
+        self.asked += 1
+        return "US"
+
+
+def test_what_a_server_is_is_remembered_while_nothing_is_found_out() -> None:
+    counted = Counted()
+    border = dataclasses.replace(
+        policy_from(INPUTS, own=registry(counted.registry)), findings=counted
+    )
+    stands = border.standing(ROOT)
+    asked = counted.asked
+    assert asked > 0
+    assert [border.standing(ROOT) for _ in range(5)] == [stands] * 5
+    assert counted.asked == asked
+    proof = Proof("IN", "one", 900.0)
+    counted.found[ROOT] = proof
+    assert border.standing(ROOT)[:3] == (Verdict.DOMESTIC, "IN", 0)
+    counted.found[ROOT] = Claim("IN", "a claim", 900.0)
+    assert border.standing(ROOT)[:3] == (Verdict.UNKNOWN, "none", 1)
+    assert border.standing(ROOT).claimed
+    del counted.found[ROOT]
+    assert border.standing(ROOT) == stands
+    counted.found[ROOT] = proof
+    assert border.standing(ROOT)[:3] == (Verdict.DOMESTIC, "IN", 0)
+
+
+def test_another_way_to_a_server_is_heard_at_once() -> None:
+    ways: dict[Address, Egress] = {SOME: Egress("ix0", Verdict.DOMESTIC)}
+    counted = Counted()
+    border = dataclasses.replace(
+        policy_from(INPUTS, own=registry(counted.registry)), ways=Ways(ways)
+    )
+    assert border.standing(SOME).verdict is Verdict.DOMESTIC
+    asked = counted.asked
+    ways[SOME] = Egress("ix0", Verdict.DOMESTIC)  # asked of the kernel again, and the same
+    assert border.standing(SOME).verdict is Verdict.DOMESTIC
+    assert counted.asked == asked
+    ways[SOME] = Egress("transit0", Verdict.FOREIGN)
+    assert border.standing(SOME).verdict is Verdict.FOREIGN
+    del ways[SOME]
+    assert border.standing(SOME).verdict is Verdict.FOREIGN
+    assert border.standing(SOME).country == "US"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["publish", "claim", "withdraw", "wait", "ask"]), st.integers(0, 2)
+        ),
+        max_size=40,
+    )
+)
+def test_what_is_remembered_is_what_would_be_weighed_anew(steps: list[tuple[str, int]]) -> None:
+    clock = Hands()
+    found = Published(clock)
+    plain = policy_from(INPUTS, own=places({"15.0.0.1": "US"}))
+    border = dataclasses.replace(plain, findings=found)
+    servers = [ROOT, SOME, address_from_text("11.0.0.1")]
+    for step, number in steps:
+        server = servers[number]
+        match step:
+            case "publish":
+                found.publish(server, Proof("IN", "", clock.now + 10.0 * number + 5.0))
+            case "claim":
+                found.publish(server, Claim("IN", "", clock.now + 7.0))
+            case "withdraw":
+                found.withdraw(server)
+            case "wait":
+                clock.now += 3.0 * number + 1.0
+        fresh = dataclasses.replace(plain, findings=found)  # remembers nothing
+        assert [border.standing(s) for s in servers] == [fresh.standing(s) for s in servers]
