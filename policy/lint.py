@@ -16,7 +16,7 @@ from itertools import islice
 from policy.cover import below, covers, prefix_within
 from policy.evaluate import Index
 from policy.prefixes import Network
-from policy.rules import Match, Rule, Ruleset
+from policy.rules import DOMESTIC, Match, Rule, Ruleset
 from policy.spot import Spot
 from resolver.limits_policy import SAID_MAX, SOON_DAYS
 from resolver.model import Security, Type
@@ -41,10 +41,10 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What rules are judged by: domestic zones and prefixes, home, whether signatures are checked,
-    and the time (seconds since the epoch)."""
+    """What rules are judged by: domestic zones (``None``: not known) and prefixes, home, whether
+    signatures are checked, and the time (seconds since the epoch)."""
 
-    domestic: frozenset[Name]
+    domestic: frozenset[Name] | None
     prefixes: tuple[Network, ...]
     home: frozenset[str]
     validating: bool
@@ -81,6 +81,8 @@ class _Linter:
         self.index = Index(ruleset.rules)
         now = grounds.now
         self.alive = [rule for rule in ruleset.rules if rule.ends > now]
+        known = grounds.domestic is not None
+        self.told = [rule for rule in self.alive if known or DOMESTIC not in rule.match.lists]
         self.place = {rule.name: number for number, rule in enumerate(ruleset.rules)}
 
     def over(self) -> Iterator[Remark]:
@@ -94,7 +96,7 @@ class _Linter:
                 yield _warn(rule, f"{rule.name} ends soon: {_date(rule.ends)}")
 
     def never(self) -> Iterator[Remark]:
-        for rule in self.alive:
+        for rule in self.told:
             if why := self._why_never(rule):
                 yield _warn(rule, f"{rule.name} can never match: {why}")
 
@@ -114,7 +116,7 @@ class _Linter:
         return ""
 
     def hidden(self) -> Iterator[Remark]:
-        for rule in self.alive:
+        for rule in self.told:
             earlier = self._hider(rule)
             if earlier is not None:
                 words = f"{rule.name} never counts: {earlier.name} ({earlier.spot}) matches first"
@@ -161,7 +163,7 @@ class _Linter:
             for prefix in self.grounds.prefixes:
                 if any(prefix_within(prefix, outer) for outer in match.server_addresses):
                     yield f"what is served from {prefix}, which is stated to be domestic"
-        for zone in sorted(self.grounds.domestic):
+        for zone in sorted(self.grounds.domestic or ()):
             text = to_text(zone).rstrip(".")
             if below(zone, match.suffixes) and not self._spared(rule, zone):
                 yield f"the domestic zone {text}"
@@ -194,7 +196,7 @@ class _Linter:
                 yield Remark("warning", entry.spot, message)
 
     def powerless(self) -> Iterator[Remark]:
-        for rule in self.alive:
+        for rule in self.told:
             if not rule.effect.closes:
                 continue
             match = rule.match

@@ -22,10 +22,6 @@ from resolver.errors import Finding
 from resolver.model import Address, RRset, Type, Verdict
 from resolver.names import ROOT, Name
 
-DOMESTIC = "domestic"
-"""The list of the domestic zones of the border: those that are stated, and the top-level domains of
-home."""
-
 
 @dataclass(frozen=True, slots=True)
 class Around:

@@ -14,8 +14,8 @@ from policy.inputs import Mode
 from policy.modes import EVERYWHERE, ModeEntry, Modes
 from policy.rule_file import FileRead
 from policy.rule_form import ModeForm, ZoneForm
-from policy.rule_make import DOMESTIC, Around, Known, RuleMaker, known_words
-from policy.rules import Forwarder, Rule, Ruleset, ZonePlace
+from policy.rule_make import Around, Known, RuleMaker, known_words
+from policy.rules import DOMESTIC, Forwarder, Rule, Ruleset, ZonePlace
 from policy.spot import Spot
 from policy.views import OTHERS, View
 from resolver.errors import ConfigError

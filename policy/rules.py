@@ -38,6 +38,11 @@ CODES = {
 outside (16), the operator's own (15), wished by the client (17), not for this client (18)."""
 
 
+DOMESTIC = "domestic"
+"""The list of the domestic zones of the border: those that are stated, and the top-level domains of
+home."""
+
+
 class Authority(NamedTuple):
     """Who stands behind a rule. ``kind`` is a key of :data:`CODES`."""
 

@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
-from resolver.cli.check_rules import remarks_on
-from resolver.config import load, warnings
+from policy.lint import Remark
+from resolver.cli.check_rules import is_policy_file, remarks_alone, remarks_on, rules_alone
+from resolver.config import Config, load, warnings
 from resolver.errors import ConfigError, Finding
 from resolver.evidence import evidence_warnings
 from resolver.mirrors_of import mirrors_of
@@ -22,10 +23,10 @@ from resolver.policy_of import policy_of
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="Configuration file (YAML or JSON).")],
+    file: Annotated[Path, typer.Argument(help="Configuration or policy file (YAML or JSON).")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Report all errors of a configuration file.
+    """Report all errors of a configuration, or of a policy file alone.
 
     Exit code: 0 when the file is valid (there may be warnings), 1 when it is not.
     """
@@ -41,26 +42,35 @@ def check(
 def examine(file: Path) -> dict[str, object]:
     """What there is to say about a file: ``file``, ``valid``, ``errors`` and ``remarks`` (of the
     linter of rules; both with file, path, line, message), ``warnings``, and where the policy could
-    be made its ``generation``."""
+    be made its ``generation`` (of a policy file alone: ``digest``)."""
     errors: list[dict[str, object]] = []
     remarks: list[dict[str, object]] = []
     report: dict[str, object] = {"file": str(file), "valid": False, "errors": errors}
     report |= {"warnings": [], "remarks": remarks}
     try:
-        config = load(file)
-        report["warnings"] = warnings(config)
-        mirrors_of(config)
-        policy, _ = policy_of(config)
-        report["warnings"] = warnings(config) + pack_warnings(config) + evidence_warnings(policy)
+        if is_policy_file(file):
+            rules = rules_alone([file])
+            said, report["digest"] = remarks_alone(rules), rules.digest()
+        else:
+            said = _examine(load(file), report)
     except ConfigError as error:
         errors += (_row(found, file) for found in error.findings)
-    else:
-        for remark in remarks_on(config, policy):
-            spot = remark.spot
-            found = Finding(spot.path, remark.message, spot.line, spot.source)
-            (errors if remark.level == "error" else remarks).append(_row(found, file))
-        report |= {"valid": not errors, "generation": policy.generation}
+        return report
+    for remark in said:
+        spot = remark.spot
+        found = Finding(spot.path, remark.message, spot.line, spot.source)
+        (errors if remark.level == "error" else remarks).append(_row(found, file))
+    report["valid"] = not errors
     return report
+
+
+def _examine(config: Config, report: dict[str, object]) -> list[Remark]:
+    report["warnings"] = warnings(config)
+    mirrors_of(config)
+    policy, _ = policy_of(config)
+    report["warnings"] = warnings(config) + pack_warnings(config) + evidence_warnings(policy)
+    report["generation"] = policy.generation
+    return remarks_on(config, policy)
 
 
 def _row(found: Finding, file: Path) -> dict[str, object]:
@@ -83,7 +93,10 @@ def _text(report: dict[str, object]) -> str:
     lines += [f"{remark['file']}: warning: {remark['text']}" for remark in remarks]
     lines += [f"{file}: warning: {text}" for text in warned]
     if report["valid"]:
-        lines.append(f"{file}: valid, policy generation {report['generation']}")
+        of = (
+            f"policy generation {report['generation']}" if "generation" in report else "rules alone"
+        )
+        lines.append(f"{file}: valid, {of}")
     else:
         lines.append(f"{file}: {len(errors)} error{'s' if len(errors) > 1 else ''}")
     return "\n".join(lines)

@@ -21,8 +21,6 @@ from policy.compare import changes
 from policy.considered import Step, considered
 from policy.decision import NEVER, Asked, Decision
 from policy.engine import engine_of, word_of
-from policy.rule_load import load_rules
-from policy.rule_make import Around
 from policy.rule_units import moment_in, read_moment, read_type, type_text
 from policy.rules import Rule, Ruleset, ZonePlace, canonical
 from policy.trial import compare
@@ -38,10 +36,10 @@ from policy.words import (
     name_text,
     view_name,
 )
+from resolver.cli.check_rules import is_policy_file, rules_alone
 from resolver.cli.options import Json
 from resolver.config import load
-from resolver.config_lines import read_tree
-from resolver.errors import ConfigError, Finding, InlandError
+from resolver.errors import InlandError
 from resolver.names import Name, from_text
 from resolver.policy_of import policy_of
 
@@ -64,17 +62,12 @@ def both_in(files: Sequence[Path]) -> tuple[Ruleset, Ruleset | None]:
         ConfigError: what is wrong with any of them.
     """
     first = files[0]
-    try:
-        value = read_tree(first.read_bytes(), str(first)).value
-    except OSError as error:
-        words = f"cannot be read: {error.strerror or error}"
-        raise ConfigError(str(first), [Finding("(file)", words)]) from error
-    if isinstance(value, dict) and ("home" in value or "pack" in value):
-        if len(files) > 1:
-            raise InlandError(f"{first} is a configuration, which names its policy files itself")
-        policy, _ = policy_of(load(first))
-        return policy.ruleset or Ruleset(), policy.shadow_ruleset
-    return load_rules(files, Around(has_as_numbers=True)), None
+    if is_policy_file(first):
+        return rules_alone(files), None
+    if len(files) > 1:
+        raise InlandError(f"{first} is a configuration, which names its policy files itself")
+    policy, _ = policy_of(load(first))
+    return policy.ruleset or Ruleset(), policy.shadow_ruleset
 
 
 Files = Annotated[

@@ -267,3 +267,14 @@ def test_check_tells_what_the_linter_says(folder: Path) -> None:
     text = run("check", folder / "inland.yaml", code=1)
     assert f"{folder / 'rules.yaml'}: line 18: rules[3]: foul would cut" in text
     assert f"{folder / 'rules.yaml'}: warning: line 25: rules[4]: old is over since" in text
+
+
+def test_check_of_a_policy_file_alone(folder: Path) -> None:
+    rules = folder / "rules.yaml"
+    assert run("check", rules) == f"{rules}: valid, rules alone\n"
+    rules.write_text(RULES.replace("effect: pass", "effect: past"))
+    assert f"{rules}: line 9: rules[0].effect: expected one of prefer" in run(
+        "check", rules, code=1
+    )
+    rules.write_text(RULES.replace("2199-12-31", "2026-01-02"))
+    assert f"{rules}: warning: line 10: rules[1]: closed is over since" in run("check", rules)
