@@ -42,4 +42,4 @@ SOON_DAYS: Final = 30
 """A rule that ends within this is warned of: an order takes weeks to be renewed."""
 
 SAID_MAX: Final = 200
-"""Remarks of one kind that are told of a policy; past it they are only counted."""
+"""Remarks of one kind that are told of a policy: more than anybody reads."""

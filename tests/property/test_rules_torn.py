@@ -17,8 +17,8 @@ JUNK: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**63, 0.5, "", " ", ".", "*", "*.x", "a..b", "a" * 300,
     "ü.example", "XA", "AS1", "10.0.0.0/8", "10.0.0.1/8", "::/0", "1", "2026-11-22", "2026-13-01",
     "mon", "enforce", "pass", "r0", "others", "domestic", "A", "\u0000", "A 192.0.2.1", "x\ny",
-    "TXT " + "x" * 300, [], {}, [None], [[]], ["a", "a"], {"a": 1}, {"block": "nodata"}, {"rpz": "z"},
-    {"time": {}},
+    "TXT " + "x" * 300, [], {}, [None], [[]], ["a", "a"], {"a": 1}, {"block": "nodata"},
+    {"rpz": "z"}, {"time": {}},
 )  # fmt: skip
 KEYS = ("name", "suffix", "time", "rpz", "id", "match", "until", "", "a b", "block", "mode", "view")
 
