@@ -118,6 +118,7 @@ class Policy:
     views: tuple[ClientClass, ...] = ()  # classes of clients, from number 1
     ruleset: Ruleset | None = None  # what ``rules`` was made of, to be read
     shadow_ruleset: Ruleset | None = None
+    ground: str = ""  # the generation without rules
     _weighed: dict[Key, Location] = field(default_factory=dict, repr=False)
     # Not handed on to a policy that is made from this one by ``replace``: it may say otherwise.
     _standings: dict[Address, Stood] = field(default_factory=dict, init=False, repr=False)

@@ -56,22 +56,35 @@ class Selection(NamedTuple):
 PLAIN = Selection()
 
 
+class Hit(NamedTuple):
+    """A trigger of a response policy zone that matched. All but ``owner`` are of closed sets."""
+
+    zone: str  # as the configuration calls it
+    trigger: str  # client-ip, qname, ip, nsdname or nsip
+    action: Action  # what the zone wants; what became of it is the decision's
+    owner: Name  # of the trigger, without the name of the zone
+
+
 class Decision(NamedTuple):
     """One effect with what made it. ``until``: wall time (seconds since the epoch) at which another
     decision may be due, since a rule begins or ends; nothing made under it lives longer.
 
     ``ede``: of an action it goes with the answer (beside code 4, forged answer, where
     ``records`` stand in it); of a selection it is told when the lookup fails under it.
-    """
+
+    ``records`` of SINKHOLE and REWRITE are the answer. When they end with an alias and something
+    else was asked for, its target is resolved without response policy zones, and follows. Of
+    NXDOMAIN and NODATA they are the aliases from the question to the name that matched."""
 
     action: Action = Action.NONE
     selection: Selection = PLAIN
     rule: str = ""  # identifier of the rule, or of the response policy zone
-    records: tuple[RRset, ...] = ()  # of SINKHOLE and REWRITE: what stands in the answer
+    records: tuple[RRset, ...] = ()  # what stands in the answer: see below
     ede: tuple[int, str] | None = None  # what the client is told
     until: float = NEVER
     waits: bool = False  # only the result can tell whether an earlier rule matches
     would: str = ""  # effect that the mode, or the status secure, held back; counted, not done
+    hits: tuple[Hit, ...] = ()  # in response policy zones: disabled ones, then the one that decided
 
 
 NOTHING = Decision()
@@ -84,6 +97,7 @@ class Asked(NamedTuple):
     name: Name
     rtype: int
     wall: float  # seconds since the epoch
+    client: int = 0  # class of clients that response policy zones tell apart; 0: all others
 
 
 class ServerFact(NamedTuple):
@@ -107,6 +121,13 @@ class Facts(NamedTuple):
     security: Security
 
 
+class Names(Protocol):
+    """A table of names (``resolver._native.NameTable`` is one)."""
+
+    def find(self, name: bytes) -> tuple[int, int] | None:
+        """Whether the name, or a wildcard above it, is listed, and with what."""
+
+
 class Rulebook(Protocol):
     """A policy's word on lookups. Immutable, bounded work, no clock and no chance of its own."""
 
@@ -126,6 +147,10 @@ class Rulebook(Protocol):
         true: with everything below it. Native leaves questions for them to Python. Rules for all
         names that ask only for servers, or for what an answer holds, are not among them: see
         the next two."""
+
+    def concerned_tables(self) -> Sequence[Names]:
+        """More such names, too many to be listed one by one. A name that an answer leads to by an
+        alias concerns the rulebook like the name of a question."""
 
     def concerned_servers(
         self,
@@ -160,6 +185,10 @@ class Silent:
 
     def concerned(self) -> Sequence[tuple[Name, bool]]:
         """No name."""
+        return ()
+
+    def concerned_tables(self) -> Sequence[Names]:
+        """None."""
         return ()
 
     def concerned_servers(

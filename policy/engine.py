@@ -24,6 +24,8 @@ from policy.decision import (
     Asked,
     Decision,
     Facts,
+    Hit,
+    Names,
     Rulebook,
     Selection,
     Silent,
@@ -41,7 +43,8 @@ CLOSING = (Way.DOMESTIC_ONLY, Way.MIRROR_ONLY)
 
 @final
 class Engine:
-    """A rulebook made of others. ``views``: by the number of a client's class, its view."""
+    """A rulebook made of others. ``views``: by the number of a client's class, its view;
+    ``clients``: likewise the class that response policy zones see."""
 
     def __init__(
         self,
@@ -51,7 +54,9 @@ class Engine:
         views: Sequence[int],
         consenting: frozenset[int],
         validating: bool,
+        clients: Sequence[int] = (),
     ) -> None:
+        self._clients = tuple(clients)
         self._index = index  # of all rules, wherever zones stand between them
         self._books = tuple(books)
         self._modes = modes
@@ -63,36 +68,43 @@ class Engine:
         """Before any work."""
         asked = self._seen(asked)
         until = NEVER
+        hits: tuple[Hit, ...] = ()
         for book in self._books:
             found = book.on_question(asked)
+            hits += found.hits
             until = min(until, found.until)
             if found.waits:
                 return self._waiting(asked, until)
             if found.rule:
                 if found.action in FORGING and self._guarded(asked.view):
                     return self._waiting(asked, until)
-                return self._under_mode(asked, found, until)
-        return NOTHING if until == NEVER else Decision(until=until)
+                return self._under_mode(asked, found, until)._replace(hits=hits)
+        return NOTHING if until == NEVER and not hits else Decision(until=until, hits=hits)
 
     def on_answer(self, asked: Asked, facts: Facts) -> Decision:
         """With the result."""
         until = self.on_question(asked).until
         asked = self._seen(asked)
+        hits: tuple[Hit, ...] = ()
         for book in self._books:
             found = book.on_answer(asked, facts)
+            hits += found.hits
             until = min(until, found.until)
             if found.rule:
                 proven = facts.security is Security.SECURE
                 if found.action in FORGING and proven and asked.view not in self._consenting:
-                    return _held_back(found, until)
-                return self._under_mode(asked, found, until)
-        return NOTHING if until == NEVER else Decision(until=until)
+                    return _held_back(found, until)._replace(hits=hits)
+                return self._under_mode(asked, found, until)._replace(hits=hits)
+        return NOTHING if until == NEVER and not hits else Decision(until=until, hits=hits)
 
     def _seen(self, asked: Asked) -> Asked:
         """With the number of the view in place of that of the class."""
         number = asked.view
         view = self._views[number] if 0 <= number < len(self._views) else 0
-        return asked if view == number else Asked(view, asked.name, asked.rtype, asked.wall)
+        client = self._clients[number] if 0 <= number < len(self._clients) else 0
+        if view == number and client == 0:
+            return asked
+        return Asked(view, asked.name, asked.rtype, asked.wall, client)
 
     def _guarded(self, view: int) -> bool:
         return self._validating and view not in self._consenting
@@ -133,6 +145,13 @@ class Engine:
             found.update(book.concerned())
         return sorted(found)
 
+    def concerned_tables(self) -> Sequence[Names]:
+        """Those of all books."""
+        found: list[Names] = []
+        for book in self._books:
+            found += book.concerned_tables()
+        return found
+
     def concerned_servers(
         self,
         names: Sequence[Name],
@@ -162,10 +181,12 @@ def engine_of(
     views: Sequence[int],
     validating: bool,
     as_of: AsOf = no_as,
+    clients: Sequence[int] = (),
 ) -> Rulebook:
-    """The rulebook of a policy. ``zones``: response policy zones by name, in order; one that has no
-    place among the rules is asked after them. ``views``: by class of clients, the view of this
-    policy. ``validating``: whether signatures are checked.
+    """The rulebook of a policy. ``zones``: response policy zones by name, in order; one that has
+    no place among the rules is asked after them. ``views``: by class of clients, the view of this
+    policy, and ``clients``: the class that zones see. ``validating``: whether signatures are
+    checked.
 
     Raises ``KeyError`` for a place of a zone that is not among ``zones``.
     """
@@ -189,4 +210,4 @@ def engine_of(
     consenting = frozenset(
         number for number, view in enumerate(ruleset.views, 1) if view.rewrite_secure
     )
-    return Engine(index, books, ruleset.modes, views, consenting, validating)
+    return Engine(index, books, ruleset.modes, views, consenting, validating, clients)

@@ -13,7 +13,7 @@ Limitations: server and answer criteria are walked one by one, for the few rules
 from collections.abc import Callable, Sequence
 from typing import final
 
-from policy.decision import NEVER, NOTHING, PLAIN, Asked, Decision, Facts, Selection, Way
+from policy.decision import NEVER, NOTHING, PLAIN, Asked, Decision, Facts, Names, Selection, Way
 from policy.prefixes import PrefixTable
 from policy.rules import Match, Rule
 from resolver.model import Address, RRset, Type
@@ -327,6 +327,10 @@ class Index:
             if match.all_names and not ready.needs_result:
                 found.add((ROOT, True))
         return sorted(found)
+
+    def concerned_tables(self) -> Sequence[Names]:
+        """None: all are listed."""
+        return ()
 
     def concerned_servers(
         self,

@@ -8,13 +8,13 @@ Limitations: a change of the shadow changes the generation only when it changes 
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 
 from policy.border import Policy
 from policy.decision import Rulebook
 from policy.engine import engine_of
 from policy.evaluate import no_as
+from policy.rpz_set import NO_ZONES, ZoneSet
 from policy.rules import Ruleset
 from policy.views import ClientClass, classes_of
 
@@ -23,21 +23,23 @@ def governed(
     policy: Policy,
     rules: Ruleset,
     shadow: Ruleset | None,
-    zones: Mapping[str, Rulebook],
-    shadow_zones: Mapping[str, Rulebook],
     validating: bool,
+    zones: ZoneSet = NO_ZONES,
 ) -> Policy:
-    """The policy with rules in force. ``zones``: response policy zones, see
-    :func:`policy.engine.engine_of`; what identifies their content is for the caller to add to the
-    generation."""
-    classes = classes_of(rules.views, shadow.views if shadow is not None else ())
+    """The policy with rules in force, and with response policy zones, which are those of the shadow
+    too. ``policy`` may have rules and other zones already: these take their place."""
+    ground = policy.ground or policy.generation
+    classes = classes_of(rules.views, shadow.views if shadow is not None else (), zones)
     as_of = policy.as_numbers.of if policy.as_numbers is not None else no_as
-    book = engine_of(rules, zones, [0, *(one.view for one in classes)], validating, as_of)
-    shade = None
-    if shadow is not None:
-        views = [0, *(one.shadow for one in classes)]
-        shade = engine_of(shadow, shadow_zones, views, validating, as_of)
-    generation = _generation(policy, rules, classes)
+    clients = [0, *(one.zoned for one in classes)]
+
+    def engine(ruleset: Ruleset, views: list[int]) -> Rulebook:
+        books = zones.books(ruleset.placed)
+        return engine_of(ruleset, books, views, validating, as_of, clients)
+
+    book = engine(rules, [0, *(one.view for one in classes)])
+    shade = engine(shadow, [0, *(one.shadow for one in classes)]) if shadow is not None else None
+    generation = _generation(policy, ground, rules, classes, zones)
     return replace(
         policy,
         rules=book,
@@ -45,17 +47,32 @@ def governed(
         views=classes,
         ruleset=rules,
         shadow_ruleset=shadow,
+        ground=ground,
         generation=generation,
         generation_number=int(generation[:16], 16) >> 1,
     )
 
 
-def _generation(policy: Policy, rules: Ruleset, classes: tuple[ClientClass, ...]) -> str:
+def with_zones(policy: Policy, zones: ZoneSet, validating: bool) -> Policy:
+    """The policy with these response policy zones in place of those that it has; all else is as it
+    was."""
+    rules = policy.ruleset or Ruleset()
+    return governed(policy, rules, policy.shadow_ruleset, validating, zones)
+
+
+def _generation(
+    policy: Policy,
+    ground: str,
+    rules: Ruleset,
+    classes: tuple[ClientClass, ...],
+    zones: ZoneSet,
+) -> str:
     content = [
-        policy.generation,
+        ground,
         rules.digest(),
         policy.as_numbers.identity if policy.as_numbers is not None else "",
         [[list(map(str, one.clients)), one.view] for one in classes],
+        zones.digest,
     ]
     text = json.dumps(content, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

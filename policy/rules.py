@@ -181,6 +181,11 @@ class Ruleset:
         """The rules alone, in order."""
         return tuple(item for item in self.items if isinstance(item, Rule))
 
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """Response policy zones that have a place among the rules."""
+        return tuple(item.zone for item in self.items if isinstance(item, ZonePlace))
+
     def digest(self) -> str:
         """SHA-256 in hex over the canonical form: equal when two policies decide alike."""
         content = {

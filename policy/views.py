@@ -8,8 +8,8 @@ the longest of all prefixes (RFC 4632 section 5.1).
 Limitations: a client is known by its address only.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from policy.prefixes import Network
 
@@ -35,19 +35,35 @@ class ClientClass(NamedTuple):
     shadow: int
     name: str  # of the view in force, with that of the shadow where it is another
     explain: bool
+    zoned: int = 0  # class that response policy zones see (:mod:`policy.rpz_client`); 0: others
 
 
-def classes_of(views: Sequence[View], shadow: Sequence[View]) -> tuple[ClientClass, ...]:
+class Zoned(Protocol):
+    """Clients that response policy zones tell apart."""
+
+    def networks(self) -> Iterable[Network]:
+        """The prefixes that they name."""
+
+    def of(self, prefix: Network) -> int:
+        """The class of a prefix."""
+
+
+def classes_of(
+    views: Sequence[View], shadow: Sequence[View], zoned: Zoned | None = None
+) -> tuple[ClientClass, ...]:
     """The classes, the first of which has number 1. There are as many as views when there is no
-    shadow, or one with the same views."""
+    shadow, or one with the same views, and no zone tells clients apart."""
     prefixes = {prefix for view in (*views, *shadow) for prefix in view.clients}
-    found: dict[tuple[int, int], list[Network]] = {}
+    if zoned is not None:
+        prefixes.update(zoned.networks())
+    found: dict[tuple[int, int, int], list[Network]] = {}
     for prefix in sorted(prefixes, key=_order):
-        pair = (_view_of(prefix, views), _view_of(prefix, shadow))
-        found.setdefault(pair, []).append(prefix)
+        seen = zoned.of(prefix) if zoned is not None else 0
+        triple = (_view_of(prefix, views), _view_of(prefix, shadow), seen)
+        found.setdefault(triple, []).append(prefix)
     out = []
-    for (live, shade), clients in sorted(found.items()):
-        if live == 0 and shade == 0:
+    for (live, shade, seen), clients in sorted(found.items()):
+        if live == 0 and shade == 0 and seen == 0:
             continue
         view = views[live - 1] if live else None
         name = view.name if view is not None else OTHERS
@@ -55,7 +71,7 @@ def classes_of(views: Sequence[View], shadow: Sequence[View]) -> tuple[ClientCla
         if shadow and other != name:
             name += f"/{other}"
         explain = view is not None and view.explain
-        out.append(ClientClass(tuple(clients), live, shade, name, explain))
+        out.append(ClientClass(tuple(clients), live, shade, name, explain, seen))
     return tuple(out)
 
 

@@ -8,6 +8,10 @@ queue their news and make a file descriptor readable.
 from collections.abc import Sequence
 from typing import final
 
+from resolver._native_tables import NameTable as NameTable
+from resolver._native_tables import PolicyZone as PolicyZone
+from resolver._native_tables import read_zone_file as read_zone_file
+
 RRsetTuple = tuple[bytes, int, int, tuple[bytes, ...], tuple[bytes, ...]]
 """(owner, type, ttl, rdatas, signatures): fields of ``resolver.model.RRset``, in its order."""
 

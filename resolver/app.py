@@ -187,7 +187,7 @@ class App:
                     nursery.start_soon(self._control.run)
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._keeper.run)
-                nursery.start_soon(Notices(self._keeper, self._listener).run)
+                nursery.start_soon(Notices((self._keeper,), self._listener).run)
                 nursery.start_soon(self._prover.run, self._driver.verify)
                 nursery.start_soon(self._watcher.run, self._driver.lookup)
                 self._announce()

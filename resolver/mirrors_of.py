@@ -25,8 +25,8 @@ from resolver.names import ROOT, Name, to_text
 _SECRET_OCTETS_MAX = 4096
 
 
-def mirrors_of(config: Config) -> tuple[Wanted, ...]:
-    """The zones to mirror, parents before children.
+def keys_of(config: Config) -> dict[Name, Key]:
+    """The TSIG keys by name.
 
     Raises:
         ConfigError: every secret that cannot be read.
@@ -42,6 +42,12 @@ def mirrors_of(config: Config) -> tuple[Wanted, ...]:
             keys[entry.name] = Key(to_text(entry.name), entry.algorithm, secret)
     if findings:
         raise config.with_lines(findings)
+    return keys
+
+
+def mirrors_of(config: Config) -> tuple[Wanted, ...]:
+    """The zones to mirror, parents before children. Raises ``ConfigError`` as :func:`keys_of`."""
+    keys = keys_of(config)
     out = [_wanted(entry, keys) for entry in config.mirrors.zones]
     if config.mirrors.root and all(wanted.zone != ROOT for wanted in out):
         terms = Terms("require", "require", ROOT_ANCHORS)

@@ -83,6 +83,7 @@ class Ede(IntEnum):
 
     OTHER = 0
     STALE_ANSWER = 3
+    FORGED_ANSWER = 4
     DNSSEC_BOGUS = 6
     CACHED_ERROR = 13
     NOT_READY = 14

@@ -58,4 +58,4 @@ def with_rules(config: Config, ground: Ground, policy: Policy | None) -> Policy 
         raise ConfigError(config.source, list(dict.fromkeys(findings)))
     if policy is None:
         return None
-    return governed(policy, rules, shadow, {}, {}, VALIDATING)
+    return governed(policy, rules, shadow, VALIDATING)

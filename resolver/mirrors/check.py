@@ -57,10 +57,10 @@ def check(
     Raises:
         Refused: it must not be used.
     """
-    if (Type.NS, 0) not in copy.sets(copy.apex):
+    if terms.public and (Type.NS, 0) not in copy.sets(copy.apex):
         raise Refused(Why.CONSISTENCY, "no NS at the apex")
     if before is not None:
-        if newer(copy.serial, before.serial):
+        if terms.public and newer(copy.serial, before.serial):
             raise Refused(Why.SERIAL, f"serial {copy.serial} is older than our {before.serial}")
         least = before.records * (100 - terms.shrink_max) / 100
         if copy.records < least and not forced:

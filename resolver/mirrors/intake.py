@@ -127,7 +127,7 @@ def read_zone(zone: Name, octets: bytes) -> ZoneCopy:
     """
     manager = Manager(zone, None)
     try:
-        text = _unpacked(octets).decode("utf-8")
+        text = unpacked(octets).decode("utf-8")
         with manager.writer(True) as writing:
             tokens = dns.tokenizer.Tokenizer(text, filename=to_text(zone))
             dns.zonefile.Reader(tokens, dns.rdataclass.IN, writing).read()
@@ -139,7 +139,8 @@ def read_zone(zone: Name, octets: bytes) -> ZoneCopy:
     return manager.copy
 
 
-def _unpacked(octets: bytes) -> bytes:
+def unpacked(octets: bytes) -> bytes:
+    """What a file holds: gzip is unpacked. Raises ``Refused`` and ``zlib.error``."""
     if octets[:2] != b"\x1f\x8b":
         return octets
     unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)

@@ -10,7 +10,7 @@ the one in use.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -21,13 +21,15 @@ from resolver import limits
 from resolver.counters import Clock
 from resolver.errors import ControlError, StateError
 from resolver.mirrors import store
-from resolver.mirrors.check import check
+from resolver.mirrors.check import Checks, check
+from resolver.mirrors.copy import ZoneCopy
 from resolver.mirrors.refusal import Refused, Why
 from resolver.mirrors.round import Current, Memory, Round, Tools, terms_now
 from resolver.mirrors.store import Held
-from resolver.mirrors.wanted import Wanted
+from resolver.mirrors.uses import MirrorUse, Use
+from resolver.mirrors.wanted import Primary, Wanted
 from resolver.model import Address, Books, Exchange, Purpose, Question, Rcode, Result, Type, Verdict
-from resolver.names import Name, ancestors, from_text, to_text
+from resolver.names import Name, from_text, to_text
 
 _log = logging.getLogger("inland.mirrors")
 
@@ -69,12 +71,20 @@ class Mirror:
 
 @final
 class Keeper:
-    """All mirrors of the process. ``folder``: where copies are kept, or ``None``."""
+    """All mirrors of the process, or all response policy zones: ``use`` takes the copies.
+    ``folder``: where they are kept, or ``None``."""
 
     def __init__(
-        self, tools: Tools, clock: Clock, folder: Path | None, told: Told | None = None
+        self,
+        tools: Tools,
+        clock: Clock,
+        folder: Path | None,
+        told: Told | None = None,
+        use: Use | None = None,
     ) -> None:
         self._tools = tools
+        self._use = use or MirrorUse(tools.core)
+        self.what = tools.what
         self._clock = clock
         self._folder = folder
         self._told = told
@@ -89,6 +99,15 @@ class Keeper:
             mirror = self.mirrors[one.zone] = Mirror(one)
             self._begin(mirror, self._from_disk(one))
 
+    def take(self, zone: Name, copy: ZoneCopy, source: str) -> None:
+        """Use a version that was read elsewhere: a file, when the configuration was."""
+        mirror = self.mirrors[zone]
+        if mirror.held is not None and mirror.held.copy is copy and mirror.state == "current":
+            return
+        mirror.held = Held(copy, Checks(), source, self._clock.wall())
+        mirror.state = "current"
+        self._use.put(copy)
+
     def configure(self, wanted: Sequence[Wanted]) -> None:
         """Other zones, other sources, other terms (reload). What is as it was goes on. A copy in
         use stays in use when it was checked as the new terms want."""
@@ -99,13 +118,13 @@ class Keeper:
             del self.mirrors[zone]
             held = mirror.held
             if zone not in new or held is None or not _fits(held, new[zone]):
-                self._tools.core.mirrors.drop(zone)
-                _log.info("mirror of %s: not used any more", to_text(zone))
+                self._use.drop(zone)
+                _log.info("%s of %s: not used any more", self.what, to_text(zone))
         for zone, one in new.items():
             if zone in self.mirrors:
                 continue
             mirror = self.mirrors[zone] = Mirror(one)
-            if zone in old and self._tools.core.mirrors.get(zone) is not None:
+            if zone in old and self._use.holds(zone):
                 mirror.held, mirror.state = old[zone].held, old[zone].state
             if self._nursery is not None:
                 self._nursery.start_soon(self._keep, mirror)
@@ -128,8 +147,7 @@ class Keeper:
             ends = mirror.expires()
             if ends is not None and wall >= ends and mirror.state != "expired":
                 mirror.state = "expired"
-                self._tools.core.mirrors.drop(mirror.wanted.zone)
-                _log.error("mirror of %s: expired; not used", to_text(mirror.wanted.zone))
+                self._expired(mirror, "expired")
 
     def notified(self, zone: Name) -> None:
         """A primary says that there is news (RFC 1996): look now, but not all the time."""
@@ -141,10 +159,14 @@ class Keeper:
         mirror.notified = mirror.due
         mirror.wake.set()
 
+    def primaries(self) -> Iterator[Primary]:
+        """Those of all zones: who may send NOTIFY."""
+        for mirror in self.mirrors.values():
+            yield from mirror.wanted.primaries
+
     def notifiers(self) -> tuple[Address, ...]:
-        """Addresses of all primaries: who may send NOTIFY."""
-        every = (one.address for m in self.mirrors.values() for one in m.wanted.primaries)
-        return tuple(dict.fromkeys(every))
+        """Addresses of all primaries."""
+        return tuple(dict.fromkeys(one.address for one in self.primaries()))
 
     async def refresh(self, zone: Name, forced: bool) -> dict[str, Any]:
         """Look now, for the operator; how the mirror stands afterwards. ``forced``: take the whole
@@ -176,10 +198,11 @@ class Keeper:
                 return None
             checks = held.checks
             if not _fits(held, wanted):
-                checks = check(held.copy, None, terms_now(self._tools.core, wanted), wall)
+                terms = terms_now(self._tools.core, wanted)
+                checks = check(held.copy, None, terms, wall)
         except (StateError, Refused) as error:
             zone = to_text(wanted.zone)
-            _log.error("mirror of %s: the copy on disk is not used: %s", zone, error)
+            _log.error("%s of %s: the copy on disk is not used: %s", self.what, zone, error)
             return None
         # A clock that was plainly wrong must not make a copy last for ever.
         return Held(held.copy, checks, held.source, min(held.checked, wall))
@@ -191,13 +214,13 @@ class Keeper:
             return
         zone, wall = to_text(mirror.wanted.zone), self._clock.wall()
         if wall >= ends:
-            mirror.state = "expired"
-            _log.error("mirror of %s: the copy on disk has expired; not used", zone)
+            if self._expired(mirror, "the copy on disk has expired"):
+                self._use.put(held.copy)
             return
         mirror.state = "current"
-        self._use(mirror)
-        age = wall - held.checked
-        _log.info("mirror of %s: serial %d from disk, %.0f s old", zone, held.copy.serial, age)
+        self._use.put(held.copy)
+        age, serial = wall - held.checked, held.copy.serial
+        _log.info("%s of %s: serial %d from disk, %.0f s old", self.what, zone, serial, age)
 
     async def _keep(self, mirror: Mirror) -> None:
         with mirror.ended:
@@ -233,11 +256,12 @@ class Keeper:
         mirror.looked["updated"] += 1
         mirror.held = found
         mirror.state = "current"
-        self._use(mirror)
+        self._use.put(found.copy)
         self._schedule(mirror, 4)
-        _log.info("mirror of %s: serial %d from %s, %d records (ZONEMD %s, signatures %s)", zone,
-                  found.copy.serial, found.source, found.copy.records, found.checks.zonemd,
-                  found.checks.signatures)  # fmt: skip
+        copy, checks = found.copy, found.checks
+        _log.info("%s of %s: serial %d from %s, %d records (ZONEMD %s, signatures %s)",
+                  self.what, zone, copy.serial, found.source, copy.records, checks.zonemd,
+                  checks.signatures)  # fmt: skip
         await self._on_disk(store.save, found)
 
     async def _confirm(self, mirror: Mirror, found: Current) -> None:
@@ -247,9 +271,9 @@ class Keeper:
         mirror.held = Held(held.copy, held.checks, found.source, self._clock.wall())
         if mirror.state != "current":
             mirror.state = "current"
-            self._use(mirror)
-            _log.info("mirror of %s: current again, by %s", to_text(mirror.wanted.zone),
-                      found.source)  # fmt: skip
+            self._use.put(held.copy)
+            _log.info("%s of %s: current again, by %s", self.what,
+                      to_text(mirror.wanted.zone), found.source)  # fmt: skip
         self._schedule(mirror, 4)
         await self._on_disk(store.note, mirror.held)
 
@@ -258,8 +282,8 @@ class Keeper:
         if mirror.state == "current":
             mirror.state = "retrying"
         self._schedule(mirror, 8)
-        _log.warning("mirror of %s: no source could be used; next look in %.0f s",
-                     to_text(mirror.wanted.zone), mirror.gap)  # fmt: skip
+        _log.warning("%s of %s: no source could be used; next look in %.0f s",
+                     self.what, to_text(mirror.wanted.zone), mirror.gap)  # fmt: skip
 
     async def _on_disk(self, write: Callable[[Path, Held], None], held: Held) -> None:
         if self._folder is None:
@@ -267,16 +291,15 @@ class Keeper:
         try:
             await trio.to_thread.run_sync(write, self._folder, held)
         except StateError as error:
-            _log.error("mirror of %s: %s", to_text(held.copy.apex), error)
+            _log.error("%s of %s: %s", self.what, to_text(held.copy.apex), error)
 
-    def _use(self, mirror: Mirror) -> None:
-        assert mirror.held is not None
-        core = self._tools.core
-        first = core.mirrors.get(mirror.wanted.zone) is None
-        core.mirrors.put(mirror.held.copy)
-        if first:  # what was planned for its names goes to servers
-            for zone in ancestors(mirror.wanted.zone):
-                core.planner.forget(zone, subtree=False)
+    def _expired(self, mirror: Mirror, why: str) -> bool:
+        """Whether the copy stays in use."""
+        mirror.state = "expired"
+        stays = self._use.expired(mirror.wanted.zone)
+        after = "still used" if stays else "not used"
+        _log.error("%s of %s: %s; %s", self.what, to_text(mirror.wanted.zone), why, after)
+        return stays
 
     def _schedule(self, mirror: Mirror, field_at: int) -> None:
         """When to look again. ``field_at``: where in the SOA's numbers the gap stands (4 REFRESH,

@@ -6,6 +6,7 @@ sources are looked at, in their usual order. What is told beside (the new serial
 """
 
 import logging
+from collections.abc import Sequence
 from typing import final
 
 import dns.exception
@@ -20,7 +21,7 @@ import dns.tsig
 import trio
 
 from resolver.listen import Listener
-from resolver.mirrors.keep import Keeper
+from resolver.mirrors.keep import Keeper, Mirror
 from resolver.mirrors.transfer import keyring_of
 from resolver.model import Address, address_text
 from resolver.names import Name, lower, to_text
@@ -36,10 +37,10 @@ _log = logging.getLogger("inland.mirrors")
 
 @final
 class Notices:
-    """Takes notices from the listener to the keeper."""
+    """Takes notices from the listener to the keepers."""
 
-    def __init__(self, keeper: Keeper, listener: Listener) -> None:
-        self._keeper = keeper
+    def __init__(self, keepers: Sequence[Keeper], listener: Listener) -> None:
+        self._keepers = tuple(keepers)
         self._listener = listener
 
     async def run(self) -> None:
@@ -47,17 +48,17 @@ class Notices:
         while True:
             await trio.lowlevel.wait_readable(self._listener.notices_fileno())
             replies = [
-                (token, hear(self._keeper, sender, message))
+                (token, hear(self._keepers, sender, message))
                 for token, sender, message in self._listener.take_notices()
             ]
             self._listener.reply_notices(replies)
 
 
-def hear(keeper: Keeper, sender: Address, octets: bytes) -> bytes:
+def hear(keepers: Sequence[Keeper], sender: Address, octets: bytes) -> bytes:
     """Take in one notice; the reply to it."""
     keys: dict[dns.name.Name, dns.tsig.Key] = {}
-    for mirror in keeper.mirrors.values():
-        for primary in mirror.wanted.primaries:
+    for keeper in keepers:
+        for primary in keeper.primaries():
             if primary.address == sender and primary.key is not None:
                 keys |= keyring_of(primary.key)
     try:
@@ -68,18 +69,26 @@ def hear(keeper: Keeper, sender: Address, octets: bytes) -> bytes:
     except (dns.exception.DNSException, ValueError):
         return _error(octets, dns.rcode.FORMERR)
     zone = _zone(notice)
-    mirror_of = keeper.mirrors.get(zone) if zone is not None else None
-    if zone is None or mirror_of is None:
+    if zone is None or not any(zone in keeper.mirrors for keeper in keepers):
         return _reply(notice, dns.rcode.NOTAUTH)
-    for primary in mirror_of.wanted.primaries:
+    rcode = dns.rcode.REFUSED
+    for keeper in keepers:
+        if zone in keeper.mirrors and _may_notify(keeper.mirrors[zone], sender, notice):
+            _log.info("%s of %s: notice from %s", keeper.what, to_text(zone), address_text(sender))
+            keeper.notified(zone)
+            rcode = dns.rcode.NOERROR
+    return _reply(notice, rcode)
+
+
+def _may_notify(mirror: Mirror, sender: Address, notice: dns.message.Message) -> bool:
+    """Whether the sender is a primary of the zone that has signed as its key wants."""
+    for primary in mirror.wanted.primaries:
         signed = primary.key is None or (
             notice.had_tsig and notice.keyname == dns.name.from_text(primary.key.name)
         )
         if primary.address == sender and signed:
-            _log.info("mirror of %s: notice from %s", to_text(zone), address_text(sender))
-            keeper.notified(zone)
-            return _reply(notice, dns.rcode.NOERROR)
-    return _reply(notice, dns.rcode.REFUSED)
+            return True
+    return False
 
 
 def _zone(notice: dns.message.Message) -> Name | None:

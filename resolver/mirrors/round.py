@@ -7,7 +7,7 @@ believed, so that nothing goes abroad to find out whether it lags. RFC 1034 sect
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
@@ -24,19 +24,23 @@ from resolver.mirrors.transfer import Asked
 from resolver.mirrors.wanted import Primary, Terms, Wanted
 from resolver.mirrors.wire import Wire
 from resolver.model import Address, Exchange, Purpose, Type, Verdict, address_text
-from resolver.names import parent, to_text
+from resolver.names import Name, parent, to_text
 
 _log = logging.getLogger("inland.mirrors")
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a round works with. ``wall``: seconds since the epoch."""
+    """What a round works with. ``wall``: seconds since the epoch; ``read``: reads a zone file;
+    ``same``: whether a file is what is held; ``what``: how messages call the zones."""
 
     core: Core
     wire: Wire
     fetch: Fetch
     wall: Callable[[], float]
+    read: Callable[[Name, bytes], ZoneCopy] = read_zone
+    same: Callable[[ZoneCopy, ZoneCopy], bool] = lambda held, copy: held.serial == copy.serial
+    what: str = "mirror"
 
 
 @dataclass(slots=True)
@@ -100,7 +104,7 @@ class Round:
             return await way(source, *args)
         except Refused as refused:
             zone = to_text(self.wanted.zone)
-            _log.warning("mirror of %s: %s: %s", zone, source, refused)
+            _log.warning("%s of %s: %s: %s", self.tools.what, zone, source, refused)
             self.refusals.append((refused.why, f"{source}: {refused}"))
             return None
 
@@ -172,8 +176,9 @@ class Round:
         return found
 
     async def _read(self, source: str, octets: bytes) -> Held | Current:
-        copy = await trio.to_thread.run_sync(read_zone, self.wanted.zone, octets)
-        if self.held is not None and copy.serial == self.held.copy.serial and not self.forced:
+        copy = await trio.to_thread.run_sync(self.tools.read, self.wanted.zone, octets)
+        held = self.held.copy if self.held is not None else None
+        if held is not None and not self.forced and self.tools.same(held, copy):
             return Current(source)
         return await self._checked(copy, source)
 
@@ -197,4 +202,4 @@ def terms_now(core: Core, wanted: Wanted) -> Terms:
     if ds is None:
         return terms
     texts = (f"{int.from_bytes(r[:2])} {r[2]} {r[3]} {r[4:].hex()}" for r in ds[1])
-    return Terms(terms.zonemd, terms.signatures, tuple(texts), terms.shrink_max)
+    return replace(terms, anchors=tuple(texts))

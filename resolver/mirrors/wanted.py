@@ -41,12 +41,14 @@ ROOT_ANCHORS = (
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a version must fulfil. ``anchors``: DS records in presentation form that one of the
-    zone's keys must match; ``shrink_max``: percent by which it may shrink."""
+    zone's keys must match; ``shrink_max``: percent by which it may shrink; ``public``: it has NS
+    at its apex, and its serial goes up whatever its source."""
 
     zonemd: str = "check"  # require, check, off
     signatures: str = "check"
     anchors: tuple[str, ...] = ()
     shrink_max: int = 50
+    public: bool = True
 
 
 @dataclass(frozen=True, slots=True)

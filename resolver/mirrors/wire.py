@@ -44,9 +44,14 @@ class Wire:
         self.door = door
         self._tickets = 0
         self._waiting: dict[int, Heard] = {}
+        self._running = False
 
     async def run(self) -> None:
-        """Hand outcomes out for ever; ends by cancellation."""
+        """Hand outcomes out for ever; ends by cancellation. Where it runs already (keepers
+        share it), there is nothing to do."""
+        if self._running:
+            return
+        self._running = True
         while True:
             await trio.lowlevel.wait_readable(self.door.fileno())
             for ticket, outcome in self.door.take():

@@ -14,6 +14,7 @@ from policy.decision import (
     Asked,
     Decision,
     Facts,
+    Names,
     Rulebook,
     Selection,
     Silent,
@@ -57,6 +58,9 @@ class Zone:
 
     def concerned(self) -> Sequence[tuple[Name, bool]]:
         return ((self.name, False),)
+
+    def concerned_tables(self) -> Sequence[Names]:
+        return ()
 
     def concerned_servers(
         self,

@@ -2,8 +2,10 @@
 
 mod caches;
 mod counters;
+mod names;
 mod net;
 mod plans;
+mod policy_zones;
 mod ranges;
 mod wire;
 
@@ -19,6 +21,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     counters::register(module)?;
     plans::register(module)?;
     ranges::register(module)?;
+    names::register(module)?;
+    policy_zones::register(module)?;
     net::register(module)
 }
 
