@@ -43,10 +43,11 @@ from resolver.assemble import (
 from resolver.cache import AnswerStore
 from resolver.carried import Carried
 from resolver.carry import NativePlans
+from resolver.commands import Commands, Running
 from resolver.config import Config, warnings
 from resolver.control import Command, ControlServer
 from resolver.counters import Counters
-from resolver.errors import ConfigError, ControlError, InlandError, StateError
+from resolver.errors import ConfigError, InlandError, StateError
 from resolver.evidence import accept, facts_of, tell
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
@@ -55,7 +56,6 @@ from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_watch import watch_metrics
 from resolver.mirrors.notify import Notices
 from resolver.model import Books, Purpose, Question, Result
-from resolver.names import ROOT, from_text
 from resolver.pack_of import settle_pack
 from resolver.plan import Planner
 from resolver.prove import Prover
@@ -319,13 +319,21 @@ class App:
         return f"http://{_address_text(self._metrics.address)}/metrics" if self._metrics else None
 
     def _commands(self) -> dict[str, Command]:
+        running = Running(
+            self._core,
+            self._answers,
+            self._records,
+            self._prover,
+            self._driver,
+            self._clock,
+            self._internal,
+        )
         return {
             "status": self._status,
-            "flush": self._flush,
             "reload": self._reload,
             "mirror": self._keeper.command,
-            "where": self._prover.command,
             "watch": self._watcher.command,
+            **Commands(running).all(),
         }
 
     async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -358,25 +366,6 @@ class App:
             "watch": self._watcher.status(),
             "faults": self._tally.faults,
         }
-
-    async def _flush(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        everything = request.get("all") is True
-        text = request.get("name")
-        if not everything and not isinstance(text, str):
-            raise ControlError("flush: give a name, or all")
-        name = ROOT if everything else from_text(str(text))
-        subtree = everything or request.get("subtree") is True
-        dropped = {
-            "answers": self._answers.flush(name, subtree),
-            "records": self._records.flush(name, subtree),
-            "cuts": self._core.cuts.flush(name, subtree),
-        }
-        self._core.planner.forget(name, subtree)
-        self._driver.flush_failures()
-        if everything:
-            self._core.servers.forget()
-        _log.info("flushed %s: %s", "everything" if everything else text, dropped)
-        return {"dropped": dropped}
 
     async def _reload(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -5,11 +5,9 @@ show. Nothing is served and nothing is recorded.
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import trio
 
-from policy.border import Policy
 from resolver.assemble import (
     Loaded,
     areas,
@@ -24,18 +22,9 @@ from resolver.counters import Counters
 from resolver.model import Books, Question, Result
 from resolver.resolve import Driver
 from resolver.schedule import Scheduler
+from resolver.shown import Explanation
 
 _WORKERS = 1  # one question needs no more
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What came of the question, what it cost, and the policy that chose."""
-
-    result: Result
-    books: Books
-    policy: Policy
-    seconds: float
 
 
 def explain(loaded: Loaded, question: Question) -> Explanation:

@@ -10,7 +10,7 @@ Limitations: a doubted address may stand abroad by now, and such a question to i
 counted under the verdict held then, which is unknown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any, final
@@ -25,8 +25,7 @@ from policy.verdict import Proof
 from resolver import limits_proof as limits
 from resolver.core import Core
 from resolver.counters import Clock
-from resolver.errors import ControlError
-from resolver.model import Address, Purpose, address_from_text
+from resolver.model import Address, Purpose
 from resolver.wishes import Probe
 
 PROXY = "a proxy on the path that answers for the server cannot be told from it"
@@ -92,13 +91,6 @@ class Prover:
             "here": self.proofs.bounds.in_words() if self.proofs.place else "no border.place",
             "limit": PROXY,
         }
-
-    async def command(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """``where`` of the control socket. Raises ``ControlError``."""
-        try:
-            return self.shown(address_from_text(str(request.get("address"))))
-        except ValueError as error:
-            raise ControlError("where: give an address") from error
 
 
 def _site(address: Address, identity: bytes) -> Site | None:

@@ -40,10 +40,12 @@ class Measured:
             return None
         command = {"command": "where", "address": address_text(address)}
         try:
-            return request(self._socket, command, _SECONDS)
+            known = request(self._socket, command, _SECONDS)
         except ControlError:
             self._socket = None
             return None
+        known.pop("where", None)  # by the server's own configuration; asked for is that of the file
+        return known
 
     def take_in(self, policy: Policy, address: Address) -> Policy:
         """The policy, with what the server has found out about the address."""
@@ -57,6 +59,13 @@ class Measured:
             address, kind(found["country"], found["detail"], max(1.0, found["expires_in"]))
         )
         return replace(policy, findings=published)
+
+
+def by_server(socket: Path, asked: str) -> dict[str, Any]:
+    """The row of an address as the running server sees it. Raises ``ControlError``."""
+    known = request(socket, {"command": "where", "address": asked}, _SECONDS)
+    row: dict[str, Any] = known.pop("where")
+    return row | {"proof": known}
 
 
 def proof_in_words(known: object) -> str:

@@ -27,6 +27,15 @@ WorldName = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+SocketPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--socket",
+        metavar="PATH",
+        help="Ask the running server: control.socket of its configuration. What it has proven and"
+        " what it remembers count.",
+    ),
+]
 
 
 @contextmanager

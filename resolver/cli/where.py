@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,14 +21,15 @@ from rich.text import Text
 from policy.border import Policy
 from policy.inputs import PolicyInputs
 from policy.load import load_policy
-from resolver.cli.measured import Measured, proof_in_words
-from resolver.cli.voices import voices_of
+from resolver.cli.measured import Measured, by_server, proof_in_words
+from resolver.cli.options import SocketPath
 from resolver.config import load
 from resolver.egress import with_ways
 from resolver.errors import BadName
-from resolver.model import Address, address_from_text, address_text
+from resolver.model import Address, address_from_text
 from resolver.names import Name, from_text
 from resolver.policy_of import policy_of
+from resolver.shown import located
 
 Resolve = Callable[[Name, Path | None], Sequence[Address]]
 """Addresses of a name, under the configuration file given; may raise ``InlandError``."""
@@ -50,6 +51,7 @@ def where_command(resolve: Resolve | None) -> Callable[..., None]:
             Path | None,
             typer.Option("--config", "-c", metavar="FILE", help="Configuration with home."),
         ] = None,
+        socket: SocketPath = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
     ) -> None:
         """Show where addresses are, and who says so.
@@ -58,21 +60,31 @@ def where_command(resolve: Resolve | None) -> Callable[..., None]:
 
         Exit code: 0 when all could be looked up, 1 for a bad configuration or name.
         """
-        policy = _policy(config)
-        found = [_addresses(subject, resolve, config) for subject in subjects]
-        measured = Measured(config)
-        rows = [
-            describe(measured.take_in(policy, address), asked, address)
-            | {"proof": measured.of(address)}
-            for asked, many in found
-            for address in many
-        ]
+        if socket is not None and config is not None:
+            raise typer.BadParameter("--socket asks a running server; leave -c out")
+        if socket is not None:
+            rows = [by_server(socket, subject) for subject in subjects]
+        else:
+            rows = _rows(subjects, resolve, config)
         if as_json:
             typer.echo(json.dumps(rows, indent=2))
         else:
             _show(rows, Console())
 
     return where
+
+
+def _rows(
+    subjects: Sequence[str], resolve: Resolve | None, config: Path | None
+) -> list[dict[str, Any]]:
+    policy = _policy(config)
+    found = [_addresses(subject, resolve, config) for subject in subjects]
+    measured = Measured(config)
+    return [
+        located(measured.take_in(policy, address), asked, address) | {"proof": measured.of(address)}
+        for asked, many in found
+        for address in many
+    ]
 
 
 def _policy(config: Path | None) -> Policy:
@@ -91,25 +103,7 @@ def _addresses(subject: str, resolve: Resolve | None, config: Path | None) -> Fo
     return subject, list(resolve(name, config))
 
 
-def describe(policy: Policy, asked: str, address: Address) -> dict[str, object]:
-    """One row of the output. Without a home, verdict and tier are ``None``."""
-    location = policy.locate(address)
-    stated = location.country if location.country != "none" else None
-    return {
-        "asked": asked,
-        "address": address_text(address),
-        "verdict": location.verdict.value if policy.home else None,
-        "country": stated,
-        "grade": location.grade,
-        "tier": policy.tier(address) if policy.home else None,
-        "never_asked": policy.never_ask(address),
-        "home": sorted(policy.home),
-        "because": location.because,
-        "evidence": voices_of(location),
-    }
-
-
-def _show(rows: list[dict[str, object]], console: Console) -> None:
+def _show(rows: list[dict[str, Any]], console: Console) -> None:
     table = Table(show_lines=True)
     for heading in ("Address", "Verdict", "Evidence"):
         # Addresses are never folded: they are copied from here.
@@ -118,7 +112,6 @@ def _show(rows: list[dict[str, object]], console: Console) -> None:
         verdict = str(row["verdict"] or "no home given")
         country = str(row["country"] or "country not known")
         evidence = row["evidence"]
-        assert isinstance(evidence, list)
         voices = "\n".join(f"{voice['source']}: {voice['detail']}" for voice in evidence)
         table.add_row(
             Text(_address(row)),
@@ -131,7 +124,7 @@ def _show(rows: list[dict[str, object]], console: Console) -> None:
     console.print(table)
 
 
-def _address(row: dict[str, object]) -> str:
+def _address(row: dict[str, Any]) -> str:
     address, asked = str(row["address"]), str(row["asked"])
     text = address if asked == address else f"{address}\n{asked}"
     return f"{text}\nnever asked" if row["never_asked"] else text

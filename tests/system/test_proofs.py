@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,20 @@ def is_proven(serving: Serving, host: str) -> bool:
     return finding is not None and finding["kind"] == "proof"
 
 
+def explained(serving: Serving, world: Loopback, host: str) -> dict[str, Any]:
+    """The exchange with a server in a lookup of the running resolver, as ``explain`` shows it."""
+    names = [q.name for q, _ in Truth(world.world).questions() if q.tag == "positive"]
+    for name in names[:8]:
+        told = serving.ask_control("explain", name=name, type=1, anew=True)
+        if any(exchange["address"] == host for exchange in told["exchanges"]):
+            words = ("explain", name, "--socket", str(serving.socket), "--anew", "--json")
+            shown = json.loads(inland(*words).stdout)
+            assert shown["name"] == told["name"]
+            rows = [e for e in told["exchanges"] if e["address"] == host]
+            return dict(rows[0])
+    raise AssertionError(f"no lookup asks {host}")
+
+
 @pytest.mark.parametrize("plans", [False, True])
 def test_servers_that_answer_at_once_are_proven(
     world: Loopback, tmp_path: Path, plans: bool
@@ -54,6 +69,11 @@ def test_servers_that_answer_at_once_are_proven(
         (row,) = json.loads(told.stdout)
         assert (row["verdict"], row["grade"]) == ("domestic", "proof")
         assert row["proof"]["identities"][0]["state"] == "proven"
+        (row,) = json.loads(inland("where", host, "--socket", str(serving.socket), "--json").stdout)
+        assert (row["verdict"], row["grade"], row["tier"]) == ("domestic", "proof", 0)
+        assert row["proof"]["identities"][0]["state"] == "proven"
+        row = explained(serving, world, host)
+        assert (row["verdict"], row["grade"], row["tier"]) == ("domestic", "proof", 0)
         shown = inland("where", host, "-c", str(serving.file)).stdout
         assert "proxy" in shown
         # Another place proves nothing of what this one did.
