@@ -10,7 +10,7 @@ SECONDS ?=
 # More words for the benchmarks.
 BENCH ?=
 
-TYPED := resolver policy testbed benchmarks tests
+TYPED := resolver policy testbed deploy benchmarks tests
 
 export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
@@ -54,8 +54,9 @@ check: ## format, lint, types, stubs against the native module, house rules
 	  --features extension-module -- -D warnings -D clippy::too_many_lines
 	$(PYTHON) -m pytest -q tests/test_tidy.py
 
-docs: ## write config/inland.yaml and config/schema.json again from the configuration classes
+docs: ## write what is made from the code: config/ reference and schema, rules, alerts, dashboards
 	$(PYTHON) -m resolver.config_docs
+	$(PYTHON) -m deploy.dashboards
 
 fix: ## let the formatters write
 	$(PYTHON) -m ruff format .

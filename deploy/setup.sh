@@ -68,7 +68,8 @@ install_packages() {
   if have systemctl; then
     for package in "$@"; do
       case $package in
-        knot|nsd|unbound|pdns-recursor|dnsdist) as_root systemctl -q disable "$package" || true ;;
+        knot|nsd|prometheus|unbound|pdns-recursor|dnsdist)
+          as_root systemctl -q disable "$package" || true ;;
         bind9) as_root systemctl -q disable named || true ;;
         knot-resolver) as_root systemctl -q disable kresd@1 || true ;;
       esac
@@ -97,6 +98,7 @@ kdig knot-dnsutils
 nsd nsd
 dnsperf dnsperf
 tcpdump tcpdump
+promtool prometheus
 LIST
   [ "$LEVEL" != bench ] || cat <<'LIST'
 unbound unbound

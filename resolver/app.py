@@ -53,10 +53,10 @@ from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.metrics_mirrors import mirror_metrics
 from resolver.metrics_proofs import proof_metrics
+from resolver.metrics_reloads import Reloads
 from resolver.metrics_watch import watch_metrics
 from resolver.mirrors.notify import Notices
 from resolver.model import Books, Purpose, Question, Result
-from resolver.pack_of import settle_pack
 from resolver.plan import Planner
 from resolver.prove import Prover
 from resolver.records import NullSink, RecordQueue
@@ -87,6 +87,7 @@ class App:
         workers = worker_count(config)
         self._began = time.monotonic()
         self._reloading = trio.Lock()
+        self._reloads = Reloads()
         self._hangup = False
         self._clock = make_clock()
         self._counters = Counters(counters_file(config), areas=areas(workers))
@@ -129,24 +130,23 @@ class App:
         self._core.on_fault = self._service.fault
         scheduler.internal = self._service.internal
         self._driver.attach(self._service)
+        self.exporter = Exporter(self._counters, self._tally, self._facts, __version__, self._more)
         self._metrics: MetricsServer | None = None
         if config.metrics.listen is not None:
-            more = self._more_metrics
-            exporter = Exporter(self._counters, self._tally, self._facts, __version__, more)
-            self._metrics = MetricsServer(exporter, config.metrics.listen)
+            self._metrics = MetricsServer(self.exporter, config.metrics.listen)
             closing.callback(self._metrics.close)
-        self._control: ControlServer | None = None
-        if config.control.socket is not None:
-            self._control = ControlServer(config.control.socket, self._commands())
+        path = config.control.socket
+        self._control = ControlServer(path, self._commands()) if path is not None else None
 
     def _proving(self, loaded: Loaded) -> Loaded:
         policy = self._prover.stand(loaded.policy, loaded.config.border.verify)
         return replace(loaded, policy=policy)
 
-    def _more_metrics(self) -> Iterator[Metric]:
+    def _more(self) -> Iterator[Metric]:
         yield from mirror_metrics(self._keeper, self._keeper.fetch)
         yield from proof_metrics(self._prover)
         yield from watch_metrics(self._watcher)
+        yield from self._reloads.metrics()
 
     def _carried(self) -> Carried | None:
         if self._plans is None:
@@ -179,8 +179,7 @@ class App:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain."""
-        signals = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
-        with trio.open_signal_receiver(*signals) as received:
+        with trio.open_signal_receiver(signal.SIGHUP, signal.SIGTERM, signal.SIGINT) as received:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._queue.run)
                 if self._control is not None:
@@ -208,7 +207,7 @@ class App:
 
     def _announce(self) -> None:
         config, policy = self._loaded.config, self._loaded.policy
-        for warning in [*warnings(config), *settle_pack(config)]:
+        for warning in [*warnings(config), *self._reloads.settle(config)]:
             _log.warning(warning)
         accept(self._last)
         tell(policy, self._last)
@@ -261,10 +260,11 @@ class App:
     async def _reload_now(self) -> dict[str, Any]:
         notify.reloading()
         try:
-            done = self._swap(await trio.to_thread.run_sync(self._load, self._last))
+            with self._reloads.attempt():
+                done = self._swap(await trio.to_thread.run_sync(self._load, self._last))
             await trio.to_thread.run_sync(accept, self._last)
             tell(self._loaded.policy, self._last)
-            for warning in await trio.to_thread.run_sync(settle_pack, self._loaded.config):
+            for warning in await trio.to_thread.run_sync(self._reloads.settle, self._loaded.config):
                 _log.warning(warning)
             return done
         finally:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from socket import AF_INET6
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, final
@@ -21,11 +22,11 @@ from prometheus_client.exposition import make_wsgi_app
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from resolver.counters import HIT_SECONDS_BOUNDS, Counters
+from resolver.counters import HIT_SECONDS_BOUNDS, OVERFLOW, Counters
 from resolver.errors import StateError
 from resolver.evidence import SourceFact
 from resolver.limits import METRICS_IDLE_SECONDS, METRICS_POLL_SECONDS
-from resolver.model import Destination, Route, Transport
+from resolver.model import Destination, Reason, Route, Transport
 from resolver.tally import SECONDS_BOUNDS, Tally
 
 Counts = dict[tuple[str, ...], int]
@@ -149,9 +150,17 @@ class Exporter(Collector):
             "Lookups with an exchange to a foreign or unknown address, by the first one's reason.",
             labels=("reason", "destination"),
         )
-        for (reason, destination), count in list(self._tally.escaped.items()):
+        reasons = (reason for reason in Reason if reason is not Reason.NONE)
+        every = dict.fromkeys(product(reasons, Destination), 0) | self._tally.escaped
+        for (reason, destination), count in every.items():
             escaped.add_metric((reason.value, destination.value), count)
         yield escaped
+        failed = CounterMetricFamily(
+            "inland_failed_lookups", "Lookups answered SERVFAIL.", labels=("route",)
+        )
+        for route, count in list(self._tally.failed.items()):
+            failed.add_metric((route.value,), count)
+        yield failed
         turned = CounterMetricFamily(
             "inland_turned_away", "Questions answered without a lookup.", labels=("why",)
         )
@@ -168,7 +177,8 @@ class Exporter(Collector):
         )
 
     def _lookup_counts(self) -> dict[tuple[Transport, Route, Destination], int]:
-        counts = dict(self._tally.lookups)
+        # From 0 on, so that the first of a kind is an increase and not a new series.
+        counts = dict.fromkeys(product(Transport, Route, Destination), 0) | self._tally.lookups
         for hit in self._counters.hits():
             key = (hit.transport, Route.LOCAL, hit.destination)
             counts[key] = counts.get(key, 0) + hit.count
@@ -192,7 +202,7 @@ class Exporter(Collector):
         return seconds
 
     def _exchanges(self) -> Iterator[Metric]:
-        rows = self._counters.exchanges()
+        rows = [r for r in self._counters.exchanges() if r.verdict != OVERFLOW or r.intended]
         exchanges = CounterMetricFamily(
             "inland_exchanges",
             "Questions sent upstream: datagrams that the kernel took, questions on streams.",

@@ -11,6 +11,10 @@ from resolver.names import to_text
 
 _GAUGES = {
     "age_seconds": ("inland_mirror_age_seconds", "Since a source last found the copy current."),
+    "expires_in_seconds": (
+        "inland_mirror_expires_seconds",
+        "Until the copy must not be used any more; 0 and less: expired.",
+    ),
     "serial": ("inland_mirror_serial", "Serial of the copy."),
     "records": ("inland_mirror_records", "Resource records of the copy."),
     "bytes": ("inland_mirror_bytes", "Octets of memory that the copy takes."),

@@ -248,6 +248,8 @@ class Service:
             )
         exchanges = tuple(books.trail)
         self._tally.stale += len(waiting) if stale else 0
+        if result.rcode == Rcode.SERVFAIL:
+            self._tally.failed[books.route] += len(waiting)
         for arrived, miss in waiting:
             seconds = now - arrived
             self._replies.append((miss.token, answer))

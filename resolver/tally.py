@@ -62,6 +62,8 @@ class Tally:
         self.escaped: dict[tuple[Reason, Destination], int] = {}
         self.seconds: dict[Route, Histogram] = {route: Histogram() for route in Route}
         self.turned: dict[Turned, int] = dict.fromkeys(Turned, 0)
+        self.failed: dict[Route, int] = dict.fromkeys(Route, 0)
+        """Lookups whose clients got SERVFAIL."""
         self.faults = 0
         self.stale = 0
         """Clients that got stale data from here; ready replies are counted in native."""

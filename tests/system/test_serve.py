@@ -97,6 +97,14 @@ def test_exchanges_equal_what_the_servers_counted(serving: Serving) -> None:
         assert sent == sum(server[transport] for server in counted)
 
 
+def test_a_lookup_that_fails_is_counted_as_failed(serving: Serving) -> None:
+    questions = Truth(serving.world.world).questions()
+    question = next(q for q, expected in questions if expected.rcode == dns.rcode.SERVFAIL)
+    assert query(serving, question.name, question.rtype).rcode() == dns.rcode.SERVFAIL
+    assert serving.total("inland_failed_lookups_total") == 1
+    assert serving.total("inland_lookups_total", transport="udp") == 1
+
+
 def test_signatures_only_for_a_client_that_wants_them(serving: Serving) -> None:
     name = tagged(serving.world, "nxdomain")
     plain, wanted = query(serving, name), query(serving, name, do=True)

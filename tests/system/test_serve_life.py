@@ -62,6 +62,8 @@ def test_a_bad_reload_changes_nothing_and_says_why(serving: Serving) -> None:
     assert serving.ask_control("status")["generation"] == before
     assert query(serving, tagged(serving.world, "positive", "A")).rcode() == dns.rcode.NOERROR
     serving.wait_for("reload refused, nothing changed")
+    assert serving.total("inland_last_reload_successful") == 0
+    assert serving.total("inland_reloads_total", result="refused") == 1
 
 
 def test_reloads_amid_lookups_lose_nothing(serving: Serving) -> None:

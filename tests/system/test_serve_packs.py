@@ -25,8 +25,10 @@ def test_a_refused_pack_leaves_the_last_good_one_in_force(world: Loopback, tmp_p
         assert serving.ask_control("reload")["changed"] is False
         assert serving.ask_control("status")["generation"] == before
         serving.wait_for("not by a key that is trusted here; in use is version 7 (kept, signed by")
+        assert serving.total("inland_pack_stood_in") == 1
         write(folder, version(8).replace("gov.xa", "gob.xa"))
         assert serving.ask_control("reload")["changed"] is True
+        assert serving.total("inland_pack_stood_in") == 0
         serving.end()
     write(folder, version(7))
     again = Serving(world, tmp_path)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 PRODUCT = ("resolver", "policy", "testbed")
-CODE = (*PRODUCT, "benchmarks", "tests")
+CODE = (*PRODUCT, "deploy", "benchmarks", "tests")
 
 # Made by tools, never by hand; .git is a file in a worktree.
 MADE = {
@@ -85,7 +85,7 @@ class Tree:
 
     @cached_property
     def modules(self) -> dict[str, Module]:
-        """Python files of the product, the benchmarks and the tests, by dotted name."""
+        """Python files of the product, set-up, benchmarks and tests, by dotted name."""
         found = {}
         for path, text in self.having(".py"):
             parts = path.removesuffix(".py").split("/")

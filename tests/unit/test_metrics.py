@@ -5,6 +5,7 @@ import select
 import socket
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -20,6 +21,7 @@ from resolver.exchange import NativeDoor
 from resolver.metrics import Exporter, Facts, MetricsServer
 from resolver.metrics_mirrors import mirror_metrics
 from resolver.metrics_proofs import proof_metrics
+from resolver.metrics_reloads import Reloads
 from resolver.metrics_watch import watch_metrics
 from resolver.model import (
     Address,
@@ -67,6 +69,7 @@ class Rig:
         self.prover = Prover(self.mirrors.core, self.mirrors.clock)
         telling = Telling(lambda *work: None, lambda changed: None)
         self.watcher = Watcher(self.mirrors.core, self.mirrors.clock, None, telling)
+        self.reloads = Reloads()
         exporter = Exporter(self.counters, self.tally, lambda: FACTS, "0.0", self.more)
         self.server = MetricsServer(exporter, ("127.0.0.1", 0))
 
@@ -74,6 +77,7 @@ class Rig:
         yield from mirror_metrics(self.mirrors.keeper, self.mirrors.tools.fetch)
         yield from proof_metrics(self.prover)
         yield from watch_metrics(self.watcher)
+        yield from self.reloads.metrics()
 
     def text(self) -> str:
         host, port = self.server.address
@@ -236,3 +240,32 @@ def test_each_source_of_evidence_shows_its_date_hash_size_and_age(rig: Rig) -> N
     assert abs(age - (time.time() - 1_780_272_000.0)) < 60 or age == 0
     assert key("inland_evidence_age_seconds", source="anycast list") not in samples
     assert samples[key("inland_evidence_stood_in")] == 1
+
+
+def test_lookups_and_escapes_are_there_before_the_first(rig: Rig) -> None:
+    found = rig.samples()
+    for transport, route, destination in product(Transport, Route, Destination):
+        labels = {"transport": transport.value, "route": route.value}
+        assert found[key("inland_lookups_total", **labels, destination=destination.value)] == 0
+    reasons = {dict(labels)["reason"] for (name, labels) in found if "escaped_lookups" in name}
+    assert reasons == {reason.value for reason in Reason} - {"none"}
+    assert found[key("inland_failed_lookups_total", route="escaped")] == 0
+
+
+def test_reloads_are_counted_and_the_last_is_told(rig: Rig) -> None:
+    def shown() -> tuple[float, float, float]:
+        found = rig.samples()
+        return (
+            found[key("inland_reloads_total", result="done")],
+            found[key("inland_reloads_total", result="refused")],
+            found[key("inland_last_reload_successful")],
+        )
+
+    assert shown() == (0, 0, 1)
+    with pytest.raises(StateError), rig.reloads.attempt():
+        raise StateError("no")
+    assert shown() == (0, 1, 0)
+    with rig.reloads.attempt():
+        pass
+    assert shown() == (1, 1, 1)
+    assert rig.samples()[key("inland_pack_stood_in")] == 0
