@@ -132,9 +132,11 @@ class RuleForm(Section):
 
     id: RuleId = Field(description="its identifier, in metrics and records too")
     match: MatchForm = Field(description="what it matches on; {} matches every lookup")
-    effect: Annotated[EffectForm, BeforeValidator(_effect), AfterValidator(_one_effect)] = Field(
-        description="what it does"
-    )
+    effect: Annotated[
+        EffectForm,
+        BeforeValidator(_effect, json_schema_input_type=str | EffectForm),
+        AfterValidator(_one_effect),
+    ] = Field(description="what it does")
     authority: AuthorityForm | None = key(None, "who ordered it")
     reference: Line | None = key(None, "the order, law, contract or ticket it rests on")
     begins: Moment | None = Field(None, alias="from", description="when it begins")

@@ -1,8 +1,11 @@
-"""Make ``config/inland.yaml`` and ``config/schema.json`` from the configuration classes.
+"""Make ``config/inland.yaml`` and the schemas beside it from the configuration classes.
 
 Responsible for the reference that operators read: every key, its default, its unit in the form
 of the default, and one line of help. Run ``python -m resolver.config_docs`` in a checkout; a test
 fails when the files are stale.
+
+``config/schema.json`` is that of a configuration, ``config/policy.schema.json`` that of a policy
+file.
 
 Limitations: writes below the current directory.
 """
@@ -14,7 +17,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import models_json_schema
 
+from policy.rule_form import FileForm, RuleForm, ZoneForm
 from resolver.config import Config
 
 COLUMNS = 100
@@ -74,11 +79,24 @@ def schema() -> str:
     return json.dumps(made, indent=2, sort_keys=True) + "\n"
 
 
+def policy_schema() -> str:
+    """JSON schema of a policy file (docs/policy.md), for editors."""
+    forms = (FileForm, RuleForm, ZoneForm)
+    refs, made = models_json_schema([(form, "validation") for form in forms], by_alias=True)
+    file, rule, zone = (refs[form, "validation"] for form in forms)
+    properties = made["$defs"]["FileForm"]["properties"]
+    properties["rules"] |= {"items": {"anyOf": [rule, zone]}}
+    made |= file
+    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(made, indent=2, sort_keys=True) + "\n"
+
+
 def main() -> None:
-    """Write both files."""
+    """Write all files."""
     directory = Path("config")
     (directory / "inland.yaml").write_text(reference(), "utf-8")
     (directory / "schema.json").write_text(schema(), "utf-8")
+    (directory / "policy.schema.json").write_text(policy_schema(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from policy.iso3166 import COUNTRIES
 from resolver.config import Config, load, parse, warnings
-from resolver.config_docs import reference, schema
+from resolver.config_docs import policy_schema, reference, schema
 from resolver.config_lines import path_text, read_tree
 from resolver.config_units import MIB, Endpoint, shown
 from resolver.errors import ConfigError, Finding
@@ -166,6 +166,14 @@ def test_the_reference_shows_every_key_with_help() -> None:
 def test_the_schema_is_fresh() -> None:
     stored = (PROJECT / "config" / "schema.json").read_text("utf-8")
     assert stored == schema(), "run: python -m resolver.config_docs"
+
+
+def test_the_schema_of_policy_files_is_fresh() -> None:
+    stored = (PROJECT / "config" / "policy.schema.json").read_text("utf-8")
+    assert stored == policy_schema(), "run: python -m resolver.config_docs"
+    made = json.loads(stored)
+    assert "RuleForm" in json.dumps(made["$defs"]["FileForm"]["properties"]["rules"])
+    assert made["$ref"] == "#/$defs/FileForm"
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
