@@ -326,6 +326,7 @@ class App:
             self._prover,
             self._driver,
             self._clock,
+            self._keeper.wire,
             self._internal,
         )
         return {

@@ -11,12 +11,24 @@ from typing import Any, NamedTuple, cast, final
 import trio
 
 from policy.border import Policy
+from resolver import identify
 from resolver.cache import AnswerStore, RecordStore
 from resolver.control import Command
 from resolver.core import Core
 from resolver.counters import Clock
 from resolver.errors import BadName, ControlError
-from resolver.model import Books, Purpose, Question, Result, Type, address_from_text
+from resolver.mirrors.wire import Wire
+from resolver.model import (
+    Address,
+    Books,
+    Purpose,
+    Question,
+    Rcode,
+    Result,
+    Type,
+    address_from_text,
+    address_text,
+)
 from resolver.names import ROOT, from_text
 from resolver.prove import Prover
 from resolver.resolve import Driver
@@ -35,6 +47,7 @@ class Running(NamedTuple):
     prover: Prover
     driver: Driver
     clock: Clock
+    wire: Wire
     told: Callable[[Question, Purpose, Result, Books], None]
 
 
@@ -55,18 +68,31 @@ class Commands:
         return cast(Policy, self._running.core.policy)
 
     async def where(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """``where``: the verdict on an address, and what was measured of it.
+        """``where``: the verdict on an address, and what was measured of it. With ``ask`` the
+        server there is asked who it is, wherever it stands.
 
         Raises:
-            ControlError: it is no address.
+            ControlError: it is no address, or one that must not be asked.
         """
         text = str(request.get("address"))
         try:
             address = address_from_text(text)
         except ValueError as error:
             raise ControlError("where: give an address") from error
+        said = await self._identify(address) if request.get("ask") is True else {}
         shown = self._running.prover.shown(address)
-        return shown | {"where": located(self._policy, text, address)}
+        return shown | said | {"where": located(self._policy, text, address)}
+
+    async def _identify(self, address: Address) -> dict[str, Any]:
+        running, policy = self._running, self._policy
+        if not running.core.usable((address,)):
+            raise ControlError(f"where: {address_text(address)} is never asked")
+        label = policy.label(address, Purpose.VERIFICATION, domestic_known=False)
+        said, books = await identify.identify(running.wire, address, label, policy.tier(address))
+        if books.exchanges:
+            ended = Result(Rcode.NOERROR, cacheable=False)
+            running.told(identify.BOOKED, Purpose.VERIFICATION, ended, books)
+        return {"said": await identify.shown(address, said)}
 
     async def explain(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """``explain``: a lookup that begins now, and every exchange that it takes. With ``anew``

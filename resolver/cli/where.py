@@ -21,7 +21,7 @@ from rich.text import Text
 from policy.border import Policy
 from policy.inputs import PolicyInputs
 from policy.load import load_policy
-from resolver.cli.measured import Measured, by_server, proof_in_words
+from resolver.cli.measured import Measured, by_server, proof_in_words, said_in_words
 from resolver.cli.options import SocketPath
 from resolver.config import load
 from resolver.egress import with_ways
@@ -52,6 +52,13 @@ def where_command(resolve: Resolve | None) -> Callable[..., None]:
             typer.Option("--config", "-c", metavar="FILE", help="Configuration with home."),
         ] = None,
         socket: SocketPath = None,
+        ask: Annotated[
+            bool,
+            typer.Option(
+                "--ask",
+                help="Have the running server ask it who it is: id.server, hostname.bind, NSID.",
+            ),
+        ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
     ) -> None:
         """Show where addresses are, and who says so.
@@ -63,9 +70,9 @@ def where_command(resolve: Resolve | None) -> Callable[..., None]:
         if socket is not None and config is not None:
             raise typer.BadParameter("--socket asks a running server; leave -c out")
         if socket is not None:
-            rows = [by_server(socket, subject) for subject in subjects]
+            rows = [by_server(socket, subject, ask) for subject in subjects]
         else:
-            rows = _rows(subjects, resolve, config)
+            rows = _rows(subjects, resolve, config, Measured(config, ask))
         if as_json:
             typer.echo(json.dumps(rows, indent=2))
         else:
@@ -75,11 +82,10 @@ def where_command(resolve: Resolve | None) -> Callable[..., None]:
 
 
 def _rows(
-    subjects: Sequence[str], resolve: Resolve | None, config: Path | None
+    subjects: Sequence[str], resolve: Resolve | None, config: Path | None, measured: Measured
 ) -> list[dict[str, Any]]:
     policy = _policy(config)
     found = [_addresses(subject, resolve, config) for subject in subjects]
-    measured = Measured(config)
     return [
         located(measured.take_in(policy, address), asked, address) | {"proof": measured.of(address)}
         for asked, many in found
@@ -119,6 +125,7 @@ def _show(rows: list[dict[str, Any]], console: Console) -> None:
             Text(
                 f"{voices or 'no voice'}\nweighed: {row['because']}\ngrade: {row['grade']}"
                 + proof_in_words(row["proof"])
+                + said_in_words(row["proof"])
             ),
         )
     console.print(table)

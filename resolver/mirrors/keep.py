@@ -91,6 +91,7 @@ class Keeper:
         self._places = trio.CapacityLimiter(limits.MIRROR_TRANSFERS_MAX)
         self._nursery: trio.Nursery | None = None
         self.fetch = tools.fetch
+        self.wire = tools.wire
         self.mirrors: dict[Name, Mirror] = {}
 
     def load(self, wanted: Sequence[Wanted]) -> None:

@@ -37,6 +37,7 @@ class Rig:
             Prover(core, cast(Any, self)),
             cast(Any, self),
             cast(Any, self),
+            cast(Any, None),
             lambda *work: self.told.append(work),
         )
         self.commands = Commands(running)
