@@ -19,6 +19,7 @@ from deploy.dashboards.figures import (
     USUAL,
 )
 from resolver.limits import EVIDENCE_DAYS_MAX
+from resolver.watch.changes import ALARMS
 
 RUNBOOK = "docs/operations.md"
 CRITICAL, WARNING = "critical", "warning"
@@ -32,6 +33,7 @@ _ESCAPED = ESCAPED.recorded(JOB, "1h")
 _REPLIED = REPLIED.recorded(INSTANCE, "5m")
 _PROOFS = PROOFS.recorded(INSTANCE, "")
 _ON = "on (job, instance)"
+_TOLD = "|".join(sorted(kind.value for kind in ALARMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,12 @@ ALERTS: tuple[Alert, ...] = (
         'sum by (job, instance) (inland_exchanges_total{verdict="overflow"}) > 0',
         f"Exchanges are counted without their place at {AT}",
         "The table of labels is full: new kinds of exchanges are counted as overflow.",
+    ),
+    Alert(
+        "InlandDelegationChanged", WARNING, "",
+        f'increase(inland_watch_changes_total{{kind=~"{_TOLD}"}}[1h]) > 0',
+        "A listed zone's delegation has changed",
+        f"The watch at {AT} has seen {{{{ $labels.kind }}}} within the last hour.",
     ),
     # --- limits --------------------------------------------------------------------------------
     Alert(

@@ -174,6 +174,27 @@ UPSTREAM = Row(
     ),
 )  # fmt: skip
 
+WATCH = Row(
+    "Watch over delegations",
+    (
+        Panel(
+            "Zones followed", "Listed zones by how they stand.",
+            (now("inland_watch_zones", "state"),),
+            width=8,
+        ),
+        Panel(
+            "Looks", "Looks at delegations.",
+            (rates("inland_watch_looks_total", "result"),),
+            unit="ops", width=8,
+        ),
+        Panel(
+            "Behind", "By how much the most overdue look is late.",
+            (each("inland_watch_behind_seconds", "{{instance}}"),),
+            unit="s", width=8,
+        ),
+    ),
+)  # fmt: skip
+
 ROOM = Row(
     "Memory and process",
     (
@@ -281,7 +302,7 @@ FAILURES = Row(
 
 def _rest() -> Row:
     """All metrics that no panel above names, each in a panel of its own: new ones appear here."""
-    rows = (*REGULATOR.rows, CLIENTS, WORK, UPSTREAM, ROOM, FAILURES)
+    rows = (*REGULATOR.rows, CLIENTS, WORK, UPSTREAM, WATCH, ROOM, FAILURES)
     placed = {name for row in rows for panel in row.panels for name in panel.metrics()}
     metrics = [metric for metric in catalogue().values() if not placed & set(metric.samples)]
     return Row("Everything else", tuple(map(_plain, metrics)), collapsed=True)
@@ -309,6 +330,6 @@ def operations_dashboard() -> Dashboard:
         "Inland: Operations",
         "Is it fast, is it full, what fails. Made by python -m deploy.dashboards;"
         " docs/operations.md says what to do.",
-        (CLIENTS, WORK, UPSTREAM, ROOM, FAILURES, _rest()),
+        (CLIENTS, WORK, UPSTREAM, WATCH, ROOM, FAILURES, _rest()),
         since="now-6h",
     )

@@ -185,6 +185,31 @@ AT_HOME = Row(
     ),
 )  # fmt: skip
 
+WATCHED = Row(
+    "Delegations of listed zones",
+    (
+        Panel(
+            "Changes in the time shown",
+            "What changed in the zones of the government, banks and others that are listed, by"
+            " kind: moved_abroad is a zone that had servers at home and has none any more.",
+            (_ranking("inland_watch_changes_total", "kind"),),
+            kind="bargauge", width=8, decimals=0, quiet=True,
+        ),
+        Panel(
+            "Zones that changed",
+            "Listed zones with changes in the time shown.",
+            (_ranking("inland_watch_zone_changes_total", "zone"),),
+            kind="bargauge", width=8, decimals=0, quiet=True,
+        ),
+        Panel(
+            "Addresses of their servers, by place",
+            "Where the name servers of listed zones stand, all zones together.",
+            (now("inland_watch_zone_addresses", "verdict"),),
+            width=8, quiet=True,
+        ),
+    ),
+)  # fmt: skip
+
 POLICY = Row(
     "Policy in force",
     (
@@ -233,5 +258,5 @@ REGULATOR = Dashboard(
     "Inland: Regulator",
     "What left the country, why, where to, and what keeps lookups at home. Made by"
     " python -m deploy.dashboards; docs/regulators.md says how to read it.",
-    (LEFT, WHERE_TO, AT_HOME, POLICY),
+    (LEFT, WHERE_TO, AT_HOME, WATCHED, POLICY),
 )

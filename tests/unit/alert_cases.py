@@ -128,6 +128,7 @@ STREAMS, UNSENT = "inland_tcp_clients_total", "inland_send_failures_total"
 AGE, STALE = "inland_evidence_age_seconds", "inland_stale_answers_total"
 LAST, START = "inland_last_reload_successful", "process_start_time_seconds"
 FILE = {"source": "database geo"}
+CHANGES, MOVED = "inland_watch_changes_total", {"kind": "moved_abroad"}
 
 CASES = (
     Case("InlandDown", "two minutes away", 6, alone("up", "1 1 0x10"), ME),
@@ -165,6 +166,9 @@ CASES = (
          alone("inland_exchanges_total", "0x10 5x10", **OVERFLOW), ME),
     Case("InlandBooksOverflow", "none", 15,
          alone("inland_exchanges_total", "0x20", **OVERFLOW) | at_home("0+600x40")),
+    Case("InlandDelegationChanged", "moved", 15, alone(CHANGES, "0x10 1x10", **MOVED), ME | MOVED),
+    Case("InlandDelegationChanged", "new names only", 15,
+         alone(CHANGES, "0x10 1x10", kind="names_changed")),
     Case("InlandKernelDrops", "all the time", 20, alone(DROPS, "0+60x30"), ME, "1"),
     Case("InlandKernelDrops", "a burst", 20, alone(DROPS, "0x5 50x30")),
     Case("InlandShedding", "shed", 15, alone("inland_shed_total", "0+60x30")
