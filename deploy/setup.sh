@@ -99,6 +99,8 @@ nsd nsd
 dnsperf dnsperf
 tcpdump tcpdump
 promtool prometheus
+chromium chromium
+pdftotext poppler-utils
 LIST
   [ "$LEVEL" != bench ] || cat <<'LIST'
 unbound unbound

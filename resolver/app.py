@@ -37,7 +37,9 @@ from resolver.assemble import (
     make_records,
     make_transfer_door,
     make_watcher,
+    make_web,
     restart_keys,
+    with_web,
     worker_count,
 )
 from resolver.cache import AnswerStore
@@ -50,13 +52,12 @@ from resolver.counters import Counters
 from resolver.errors import ConfigError, InlandError, StateError
 from resolver.evidence import accept, facts_of, tell
 from resolver.listen import Listener
-from resolver.metrics import Exporter, Facts, MetricsServer
+from resolver.metrics import Exporter, Facts
 from resolver.metrics_mirrors import mirror_metrics
 from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_reloads import Reloads
 from resolver.metrics_watch import watch_metrics
 from resolver.mirrors.notify import Notices
-from resolver.model import Books, Purpose, Question, Result
 from resolver.plan import Planner
 from resolver.prove import Prover
 from resolver.records import NullSink, RecordQueue
@@ -65,6 +66,7 @@ from resolver.schedule import Scheduler
 from resolver.serve import Service
 from resolver.tally import Tally
 from resolver.watch.keep import Telling
+from resolver.web_site import Front
 
 _log = logging.getLogger("inland")
 
@@ -79,9 +81,9 @@ class App:
     """
 
     def __init__(self, load: Load, closing: ExitStack) -> None:
-        self._load = load
+        self._load = with_web(load)
         self._last = LastGood()
-        self._loaded = loaded = load(self._last)
+        self._loaded = loaded = self._load(self._last)
         config = loaded.config
         _log.setLevel(config.log.level.upper())
         workers = worker_count(config)
@@ -131,10 +133,8 @@ class App:
         scheduler.internal = self._service.internal
         self._driver.attach(self._service)
         self.exporter = Exporter(self._counters, self._tally, self._facts, __version__, self._more)
-        self._metrics: MetricsServer | None = None
-        if config.metrics.listen is not None:
-            self._metrics = MetricsServer(self.exporter, config.metrics.listen)
-            closing.callback(self._metrics.close)
+        front = Front(lambda: sorted(self._loaded.policy.home), self._tally.worst)
+        self._web = make_web(loaded, self.exporter, front, closing)
         path = config.control.socket
         self._control = ControlServer(path, self._commands()) if path is not None else None
 
@@ -149,14 +149,11 @@ class App:
         yield from self._reloads.metrics()
 
     def _carried(self) -> Carried | None:
-        if self._plans is None:
-            return None
-        return Carried(
-            self._plans, self._core, self._clock, self._answers, self._queue, self._tally
-        )
+        parts = self._core, self._clock, self._answers, self._queue, self._tally
+        return Carried(self._plans, *parts) if self._plans is not None else None
 
-    def _internal(self, question: Question, purpose: Purpose, result: Result, books: Books) -> None:
-        self._service.internal(question, purpose, result, books)
+    def _internal(self, *work: Any) -> None:
+        self._service.internal(*work)
 
     def _listen(self, config: Config, workers: int) -> Listener:
         try:
@@ -217,8 +214,9 @@ class App:
             f"ready: listening on {where} "
             f"(policy {policy.generation[:12]}, mode {policy.mode.value}, home {home})"
         )
-        if (url := self._metrics_url()) is not None:
-            _log.info("metrics on %s", url)
+        if self._web is not None:
+            _log.info("metrics on %s", self._web.url)
+            self._web.ready(trio.lowlevel.current_trio_token())
         if config.control.socket is not None:
             _log.info("control socket %s", config.control.socket)
         # Not a log message: whoever waits for it waits at any log.level.
@@ -231,6 +229,8 @@ class App:
         _log.info("stopping: %d lookups under way", self._driver.lookups)
         self._service.stop()
         self._watcher.stop()
+        if self._web is not None:
+            self._web.stopping()
         if self._plans is not None:
             self._plans.stop()
         with trio.move_on_after(limits.DRAIN_SECONDS):
@@ -282,6 +282,8 @@ class App:
         self._listener.set_access(allow)
         self._keeper.configure(loaded.mirrors)
         self._watcher.configure(followed_of(loaded))
+        if self._web is not None:
+            self._web.configure(loaded.web)
         self._listener.set_notifiers(self._keeper.notifiers())
         self._loaded = loaded
         _log.setLevel(loaded.config.log.level.upper())
@@ -315,9 +317,6 @@ class App:
             len(self._last.problems),
         )
 
-    def _metrics_url(self) -> str | None:
-        return f"http://{_address_text(self._metrics.address)}/metrics" if self._metrics else None
-
     def _commands(self) -> dict[str, Command]:
         running = Running(
             self._core,
@@ -349,7 +348,7 @@ class App:
             "pid": os.getpid(),
             "uptime_seconds": round(time.monotonic() - self._began, 3),
             "listening": [_address_text(address) for address in self._listener.addresses()],
-            "metrics": self._metrics_url(),
+            "metrics": self._web.url if self._web else None,
             "home": sorted(policy.home),
             "mode": facts.mode,
             "generation": facts.generation,

@@ -4,10 +4,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol, final
+
+from prometheus_client.registry import Collector
 
 from policy.border import Policy
 from policy.identities import knowledge
@@ -32,6 +35,9 @@ from resolver.policy_of import policy_of
 from resolver.tally import SECONDS_BOUNDS
 from resolver.watch.keep import Followed, Telling, Watcher
 from resolver.watch.look import Terms
+from resolver.web import MetricsServer
+from resolver.web_site import Front
+from resolver.web_tls import OPEN, Web, web_of
 
 
 @final
@@ -43,6 +49,7 @@ class Loaded:
     policy: Policy
     settings: CoreSettings
     mirrors: tuple[Wanted, ...] = ()
+    web: Web = OPEN
 
 
 class Load(Protocol):
@@ -74,6 +81,16 @@ def world_loader(base: Mapping[str, Any], path: Path | None) -> Load:
         return _loaded(parse(json.dumps(merged).encode(), source, folder), last)
 
     return load_over
+
+
+def with_web(load: Load) -> Load:
+    """Read the web configuration too: only a server needs it, and may read its key."""
+
+    def load_all(last: LastGood | None = None) -> Loaded:
+        loaded = load(last)
+        return replace(loaded, web=web_of(loaded.config))
+
+    return load_all
 
 
 def merge(base: Any, over: Any) -> Any:
@@ -201,6 +218,18 @@ def make_plans(
     )
 
 
+def make_web(
+    loaded: Loaded, exporter: Collector, front: Front, closing: ExitStack
+) -> MetricsServer | None:
+    """The exporter, serving already, where there is to be one."""
+    metrics = loaded.config.metrics
+    if metrics.listen is None:
+        return None
+    server = MetricsServer(exporter, metrics.listen, front if metrics.page else None, loaded.web)
+    closing.callback(server.close)
+    return server
+
+
 def make_core(
     loaded: Loaded, records: RecordStore, on_fault: Callable[[Exception], None] = reraise
 ) -> Core:
@@ -236,7 +265,7 @@ _RESTART_KEYS: dict[str, tuple[str, ...]] = {
     "resolution": ("upstream_port", "workers"),
     "cache": (),
     "limits": (),
-    "metrics": (),
+    "metrics": ("listen", "page"),
     "control": (),
     "state": (),
 }

@@ -55,7 +55,8 @@ class Carried:
         for done in news.sums:
             route = route_of(done.plan, done.server)
             reason = done.plan.servers[done.server].label.reason
-            tally.lookup(done.transport, route, done.destination, reason, done.count)
+            zone = done.plan.zone
+            tally.lookup(done.transport, route, done.destination, reason, done.count, zone)
             tally.seconds[route].add(done.buckets, done.seconds)
         for plan, at, times, identity in news.rtts:
             planned = plan.servers[at]
@@ -78,7 +79,7 @@ class Carried:
         exchanges: tuple[Exchange, ...] = (tried.exchange(),)
         for number, address, seconds in found.clients:
             transport = TRANSPORTS[number]
-            self._tally.lookup(transport, route, destination, reason)
+            self._tally.lookup(transport, route, destination, reason, 1, plan.zone)
             self._tally.seconds[route].observe(seconds)
             self._records.put(
                 Record(

@@ -23,13 +23,14 @@ MODULES = (
     "resolver.limits", "resolver.listen", "resolver.local", "resolver.minimise", "resolver.model",
     "resolver.names", "resolver.payers", "resolver.plan", "resolver.resolve", "resolver.response",
     "resolver.schedule", "resolver.scrub", "resolver.serve", "resolver.servers", "resolver.stale",
-    "resolver.tally", "resolver.task", "resolver.wire", "resolver.wishes",
+    "resolver.tally", "resolver.task", "resolver.wire", "resolver.wishes", "resolver.worst",
 )  # fmt: skip
 """What is compiled: on the path of a lookup. A change to any of them makes all interpreted until
 they are compiled again, for they know each other's layout."""
 
 ALSO = (
     "resolver/_native.pyi",
+    "resolver/limits_page.py",
     "resolver/limits_policy.py",
     "resolver/limits_proof.py",
     "deploy/compile.py",

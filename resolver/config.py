@@ -10,6 +10,7 @@ paths are taken from the directory of the configuration file.
 """
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from resolver.config_units import (
     MIB,
     BuiltinOrPath,
     Country,
+    Endpoint,
     Listen,
     OptionalListen,
     OptionalPath,
@@ -150,6 +152,12 @@ class MetricsSection(Section):
     """The exporter for Prometheus."""
 
     listen: OptionalListen = key("127.0.0.1:9153", "where /metrics is served; null: nowhere")
+    page: Switch = key(True, "serve a page for people at /, which names the zones that cost most")
+    web_config: OptionalPath = key(
+        None,
+        "file with TLS and users, in the form of Prometheus's exporter-toolkit; null: plain HTTP"
+        " for all who can connect",
+    )
 
 
 class ControlSection(Section):
@@ -322,8 +330,19 @@ def warnings(config: Config) -> list[str]:
         out.append("border: nothing tells which addresses are domestic; none will be")
     if config.state.directory is None:
         out.append("state.directory: not set, so counters do not survive a crash")
+    metrics = config.metrics
+    if metrics.listen and metrics.page and not (_is_local(metrics.listen) or metrics.web_config):
+        out.append(
+            "metrics.listen: the page, which names zones, is open to all who can connect; set"
+            " metrics.web_config, or metrics.page to false"
+        )
     mirrors = config.mirrors
     kept = mirrors.directory or config.state.directory
     if (mirrors.root or mirrors.zones) and kept is None:
         out.append("mirrors.directory: not set, so mirrors start empty after a restart")
     return out
+
+
+def _is_local(endpoint: Endpoint) -> bool:
+    """Whether only this machine can connect to it."""
+    return ip_address(endpoint.host).is_loopback

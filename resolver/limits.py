@@ -214,15 +214,9 @@ CONTROL_CONNECTIONS_MAX: Final = 16
 CONTROL_IDLE_SECONDS: Final = 30.0
 """A silent control client is let go."""
 
-METRICS_IDLE_SECONDS: Final = 10.0
-"""A silent scraper is let go, so that its thread ends."""
-
 FAULT_LOG_SECONDS: Final = 1.0
 """Faults of the program are all counted, but told in full once a second at most: a question that
 meets one can be asked a thousand times."""
-
-METRICS_POLL_SECONDS: Final = 0.1
-"""How often the exporter's thread looks whether it shall end."""
 
 # --- Policy and configuration ---------------------------------------------------------------------
 

@@ -1,31 +1,23 @@
 """The exporter: native's counters and Python's own, rendered as Prometheus metrics.
 
 Names and labels are those of ``docs/metrics.md``. Label values come from closed sets, so the
-number of series is bounded. Limitations: no metric yet whose subject does not exist (island
-mode, policy actions).
+number of series is bounded. ``resolver/web.py`` serves them. Limitations: no metric yet whose
+subject does not exist (island mode, policy actions).
 """
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from socket import AF_INET6
-from socketserver import TCPServer, ThreadingMixIn
-from typing import Any, final
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from typing import final
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import make_wsgi_app
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from resolver.counters import HIT_SECONDS_BOUNDS, OVERFLOW, Counters
-from resolver.errors import StateError
 from resolver.evidence import SourceFact
-from resolver.limits import METRICS_IDLE_SECONDS, METRICS_POLL_SECONDS
 from resolver.model import Destination, Reason, Route, Transport
 from resolver.tally import SECONDS_BOUNDS, Tally
 
@@ -334,67 +326,3 @@ def _cumulate(buckets: list[int]) -> list[tuple[str, float]]:
         total += count
         rows.append((bound, float(total)))
     return rows
-
-
-class _Handler(WSGIRequestHandler):
-    timeout = METRICS_IDLE_SECONDS
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Scrapes are not news."""
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-    def server_bind(self) -> None:
-        """Bind without a reverse lookup of our own address, which could ask ourselves."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
-        self.setup_environ()
-
-
-class _Server6(_Server):
-    address_family = AF_INET6
-
-
-@final
-class MetricsServer:
-    """HTTP on ``address`` in a thread of its own.
-
-    Raises:
-        StateError: the address cannot be bound.
-    """
-
-    def __init__(self, exporter: Exporter, address: tuple[str, int]) -> None:
-        registry = CollectorRegistry()
-        registry.register(exporter)
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        host, port = address
-        kind = _Server6 if ":" in host else _Server
-        try:
-            self._server = kind((host, port), _Handler)
-        except OSError as error:
-            raise StateError(
-                f"metrics.listen: cannot listen on {host} port {port}: {error.strerror}"
-            ) from error
-        self._server.set_app(make_wsgi_app(registry))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            args=(METRICS_POLL_SECONDS,),
-            name="metrics",
-            daemon=True,
-        )
-        self._thread.start()
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """What was bound, with port 0 resolved."""
-        host, port = self._server.server_address[:2]
-        return str(host), int(port)
-
-    def close(self) -> None:
-        """Stop serving and join the thread."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()

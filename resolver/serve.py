@@ -34,7 +34,7 @@ from resolver.model import (
 )
 from resolver.records import RecordQueue
 from resolver.resolve import Driver
-from resolver.tally import Tally, Turned
+from resolver.tally import Tally, Turned, first_abroad
 
 _log = logging.getLogger("inland.serve")
 
@@ -247,13 +247,16 @@ class Service:
                 stale=stale,
             )
         exchanges = tuple(books.trail)
+        zone = first_abroad(books.trail)
         self._tally.stale += len(waiting) if stale else 0
         if result.rcode == Rcode.SERVFAIL:
             self._tally.failed[books.route] += len(waiting)
         for arrived, miss in waiting:
             seconds = now - arrived
             self._replies.append((miss.token, answer))
-            self._tally.lookup(miss.client.transport, books.route, destination, books.reason)
+            self._tally.lookup(
+                miss.client.transport, books.route, destination, books.reason, 1, zone
+            )
             self._tally.seconds[books.route].observe(seconds)
             self._records.put(
                 Record(
@@ -284,7 +287,8 @@ class Service:
         """Work without a client has ended: a lookup like any other, so that no escape hides."""
         policy = self._policy
         destination = policy.destination((), question.name)
-        self._tally.lookup(Transport.INTERNAL, books.route, destination, books.reason)
+        zone = first_abroad(books.trail)
+        self._tally.lookup(Transport.INTERNAL, books.route, destination, books.reason, 1, zone)
         self._records.put(
             Record(
                 self._clock.wall(),

@@ -11,7 +11,10 @@ from enum import Enum
 from typing import final
 
 from resolver.counters import HIT_SECONDS_BOUNDS
-from resolver.model import Destination, Reason, Route, Transport
+from resolver.limits_page import WORST_KEPT
+from resolver.model import Destination, Exchange, Reason, Route, Transport, Verdict
+from resolver.names import Name
+from resolver.worst import SpaceSaving
 
 _MISS_SECONDS_BOUNDS = (1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -67,6 +70,8 @@ class Tally:
         self.faults = 0
         self.stale = 0
         """Clients that got stale data from here; ready replies are counted in native."""
+        self.worst = SpaceSaving(WORST_KEPT)
+        """Escaped lookups by zone: what no series may be made of."""
 
     def lookup(
         self,
@@ -75,10 +80,22 @@ class Tally:
         destination: Destination,
         reason: Reason,
         count: int = 1,
+        zone: Name | None = None,
     ) -> None:
-        """A client (or so many, or one piece of internal work) got its answer."""
+        """A client (or so many, or one piece of internal work) got its answer. ``zone``: whose
+        server abroad was asked first, when the lookup escaped."""
         key = (transport, route, destination)
         self.lookups[key] = self.lookups.get(key, 0) + count
         if route is Route.ESCAPED:
             why = (reason, destination)
             self.escaped[why] = self.escaped.get(why, 0) + count
+            if zone is not None:
+                self.worst.add(zone, count)
+
+
+def first_abroad(trail: Sequence[Exchange]) -> Name | None:
+    """The zone of the first exchange that was not domestic; ``None``: all were."""
+    for exchange in trail:
+        if exchange.label.verdict is not Verdict.DOMESTIC:
+            return exchange.zone
+    return None

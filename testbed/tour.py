@@ -223,6 +223,7 @@ def invite(
         f"dig @{HOST} -p {dns_port} {good.name} {good.rtype}",
         f".venv/bin/inland explain -c {backend.folder / 'inland.yaml'} {good.name} {good.rtype}",
         f"curl -s http://{HOST}:{metrics}/metrics | grep ^inland_",
+        f"http://{HOST}:{metrics}/ in a browser: the same figures as a page",
     ):
         console.print(f"  {line}", markup=False, soft_wrap=True)
 

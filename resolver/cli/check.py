@@ -1,7 +1,8 @@
 """``inland check FILE``: all that is wrong with a configuration, at once.
 
-Responsible for reading the file and everything that it names (databases, root hints) as the server
-would, without starting anything, and for what the linter says of rules (`docs/policy.md`).
+Responsible for reading the file and everything that it names (databases, root hints, certificates)
+as the server would, without starting anything, and for what the linter says of rules
+(`docs/policy.md`).
 
 Limitations: whether addresses can be bound shows only at start.
 """
@@ -20,6 +21,7 @@ from resolver.evidence import evidence_warnings
 from resolver.mirrors_of import mirrors_of
 from resolver.pack_of import pack_warnings
 from resolver.policy_of import policy_of
+from resolver.web_tls import web_of
 
 
 def check(
@@ -54,7 +56,7 @@ def examine(file: Path) -> dict[str, object]:
         else:
             said = _examine(load(file), report)
     except ConfigError as error:
-        errors += (_row(found, file) for found in error.findings)
+        errors += (_row(found, Path(error.source)) for found in error.findings)
         return report
     for remark in said:
         spot = remark.spot
@@ -67,6 +69,7 @@ def examine(file: Path) -> dict[str, object]:
 def _examine(config: Config, report: dict[str, object]) -> list[Remark]:
     report["warnings"] = warnings(config)
     mirrors_of(config)
+    web_of(config)
     policy, _ = policy_of(config)
     report["warnings"] = warnings(config) + pack_warnings(config) + evidence_warnings(policy)
     report["generation"] = policy.generation

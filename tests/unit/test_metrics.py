@@ -18,7 +18,7 @@ from resolver.counters import Clock, Counters
 from resolver.errors import StateError
 from resolver.evidence import SourceFact
 from resolver.exchange import NativeDoor
-from resolver.metrics import Exporter, Facts, MetricsServer
+from resolver.metrics import Exporter, Facts
 from resolver.metrics_mirrors import mirror_metrics
 from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_reloads import Reloads
@@ -39,6 +39,7 @@ from resolver.model import (
 from resolver.prove import Prover
 from resolver.tally import SECONDS_BOUNDS, Tally, Turned
 from resolver.watch.keep import Telling, Watcher
+from resolver.web import MetricsServer
 from tests.unit.mirror_rig import MirrorRig
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
