@@ -4,8 +4,8 @@ Responsible for reading a policy the way the server would, from a configuration 
 alone, and for showing it, comparing two, and telling what a question meets. Nothing is asked of the
 network.
 
-Limitations: from policy files alone nothing is known of home: the list ``domestic`` is empty, and
-whether forwarders are in home is not looked at.
+Limitations: response policy zones are not asked. From policy files alone nothing is known of home:
+the list ``domestic`` is empty, and whether forwarders are in home is not looked at.
 """
 
 import json

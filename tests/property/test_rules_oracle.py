@@ -129,8 +129,10 @@ def a_policy(random: Random) -> dict[str, Any]:
     }
     entries = {}
     for _ in range(random.randrange(3)):
-        entry: dict[str, Any] = {"mode": random.choice(("observe", "prefer"))}
-        if random.random() < 0.6:
+        entry: dict[str, Any] = {"mode": random.choice(("observe", "prefer", "enforce"))}
+        if entry["mode"] == "enforce":
+            entry["zone"] = random.choice(policy["enforce"])  # nothing else may be enforced
+        elif random.random() < 0.6:
             entry["zone"] = a_name(random)
         if "zone" not in entry or random.random() < 0.3:
             entry["view"] = random.choice((*views, "others"))
