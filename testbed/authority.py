@@ -94,6 +94,10 @@ class Authority:
         self.world = world
         self._replies: dict[tuple[str, Query], bytes] = {}
 
+    def forget(self) -> None:
+        """The zones have been changed: replies are made anew."""
+        self._replies.clear()
+
     def answer(self, server: Server, wire: bytes, stream: bool) -> Reply | None:
         """The reply of one server to one message; ``None``: it stays silent.
 

@@ -30,6 +30,10 @@ class WorldHost(Host):
         self._authority = authority
         self._server = server
 
+    def forget(self) -> None:
+        """The world's zones have been changed: replies are made anew."""
+        self._authority.forget()
+
     def reply(self, ask: Ask) -> Message | Failure | None:
         """What the testbed's server says, as the door would hand it over."""
         sent = build_query(ask.question, 1, edns=ask.edns, randomise_case=ask.randomise_case)

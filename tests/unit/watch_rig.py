@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from resolver.model import Books, Purpose, Question, Result
 from resolver.names import Name
@@ -24,6 +25,7 @@ _HOSTS = ("11.0.7.1", "11.0.7.2", "12.0.7.1", "12.0.7.2")
 class Clock:
     """The time of an Internet; the world began a thousand seconds before."""
 
+    BEGAN: ClassVar[float] = 1000.0
     net: Internet
 
     def now(self) -> float:
@@ -32,7 +34,22 @@ class Clock:
 
     def wall(self) -> float:
         """Seconds since the epoch."""
-        return self.net.now + 1000.0
+        return self.net.now + self.BEGAN
+
+
+def step(net: Internet, watcher: Watcher, seconds: float) -> None:
+    """Let time pass; the watcher ticks every second and whenever a lookup has ended."""
+
+    def lookup(question: Question, done: Done, purpose: Purpose) -> None:
+        net.scheduler.lookup(question, net.now, done, purpose)
+
+    end = net.now + seconds
+    while net.now < end:
+        second = min(end, net.now + 1.0)
+        watcher.tick(lookup)
+        while net.turn(second):
+            watcher.tick(lookup)
+        net.door.now = second
 
 
 @dataclass
@@ -99,17 +116,7 @@ class WatchRig:
 
     def run(self, seconds: float) -> None:
         """Let time pass; the watcher ticks every second and whenever a lookup has ended."""
-        end = self.net.now + seconds
-        while self.net.now < end:
-            second = min(end, self.net.now + 1.0)
-            self.watcher.tick(self.lookup)
-            while self.net.turn(second):
-                self.watcher.tick(self.lookup)
-            self.net.door.now = second
-
-    def lookup(self, question: Question, done: Done, purpose: Purpose) -> None:
-        """What the driver does."""
-        self.net.scheduler.lookup(question, self.net.now, done, purpose)
+        step(self.net, self.watcher, seconds)
 
     def kinds(self) -> list[str]:
         """What has been told, in order."""
