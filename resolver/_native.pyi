@@ -34,9 +34,9 @@ MessageTuple = tuple[
 MissTuple = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int]
 """(token, qname, qtype, qclass, RD, DO, CD, transport 0 UDP 1 TCP, client address, view)."""
 
-AskTuple = tuple[int, bytes, bytes, int, int, float, bool, int, bool]
+AskTuple = tuple[int, bytes, bytes, int, int, float, bool, int, bool, int]
 """(ticket, address, qname, qtype, counter slot, timeout, tcp, edns 0 without 1 with 2 asking for
-the identity (RFC 5001), randomise case)."""
+the identity (RFC 5001), randomise case, labels that any question to its zone needs)."""
 
 OutcomeTuple = tuple[int, int, MessageTuple | None, float, int]
 """(ticket, failure 0 none 1 timeout 2 unreachable 3 malformed 4 case 5 closed 6 not sent,
@@ -44,6 +44,10 @@ message, rtt, octets of the reply)."""
 
 CachedTuple = tuple[int, RRsetTuple | None, tuple[RRsetTuple, ...], int, int, bytes]
 """Fields of ``resolver.model.Cached``, in its order; TTLs are counted down."""
+
+SlotTuple = tuple[str, int, int, int, int, int, int, int, int]
+"""(label, intended, sent, replies, octets sent, octets received, connections, labels shown, those
+of them beyond what the zone needs)."""
 
 SumTuple = tuple[tuple[int, int, int, int], int, list[int], float]
 """((plan, server, transport, destination), clients, clients by bucket of seconds, seconds)."""
@@ -183,8 +187,8 @@ class Counters:
         label is written to the file before the slot is used. When the table is full: slot 0,
         labelled ``overflow``."""
 
-    def slots(self) -> list[tuple[str, int, int, int, int, int, int]]:
-        """(label, intended, sent, replies, octets sent, octets received, connections), sums."""
+    def slots(self) -> list[SlotTuple]:
+        """Sums over all threads, a row for each label."""
 
     def scalars(self) -> dict[str, int]:
         """Counters of the listener and the door that have no label, by name (closed set)."""
@@ -199,7 +203,7 @@ HIT_SECONDS_BOUNDS: tuple[float, ...]
 
 def read_counters(
     path: str,
-) -> tuple[list[tuple[str, int, int, int, int, int, int]], dict[str, int]]:
+) -> tuple[list[SlotTuple], dict[str, int]]:
     """Slots and scalars of a counters file, of a live or a dead process.
 
     Raises ``resolver.errors.StateError``.

@@ -54,6 +54,7 @@ from resolver.evidence import accept, facts_of, tell
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts
 from resolver.metrics_mirrors import mirror_metrics
+from resolver.metrics_privacy import privacy_metrics
 from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_reloads import Reloads
 from resolver.metrics_watch import watch_metrics
@@ -147,6 +148,7 @@ class App:
         yield from proof_metrics(self._prover)
         yield from watch_metrics(self._watcher)
         yield from self._reloads.metrics()
+        yield from privacy_metrics(self._counters, self._core.withheld)
 
     def _carried(self) -> Carried | None:
         parts = self._core, self._clock, self._answers, self._queue, self._tally
@@ -273,13 +275,12 @@ class App:
     def _swap(self, loaded: Loaded) -> dict[str, Any]:
         """One step between two turns: nothing awaits in here."""
         old, loaded = self._loaded, self._proving(loaded)
-        allow = [str(network) for network in loaded.config.access.allow]
         self._core.settings, self._core.policy = loaded.settings, loaded.policy
         self._core.planner.restart()
         if self._plans is not None:
             self._plans.set_policy(loaded.policy)
         self._service.set_policy(loaded.policy)
-        self._listener.set_access(allow)
+        self._listener.set_access([str(network) for network in loaded.config.access.allow])
         self._keeper.configure(loaded.mirrors)
         self._watcher.configure(followed_of(loaded))
         if self._web is not None:
@@ -341,7 +342,6 @@ class App:
         policy = self._loaded.policy
         hits = sum(hit.count for hit in self._counters.hits())
         exchanges = self._counters.exchanges()
-        abroad = sum(row.sent for row in exchanges if row.verdict != "domestic")
         return {
             "version": __version__,
             "compiled": compiled.USED is not None,
@@ -357,7 +357,7 @@ class App:
             "lookups_escaped": sum(self._tally.escaped.values()),
             "lookups_under_way": facts.lookups_under_way,
             "exchanges": sum(row.sent for row in exchanges),
-            "exchanges_abroad": abroad,
+            "exchanges_abroad": sum(row.sent for row in exchanges if row.verdict != "domestic"),
             "needless_escapes": self._driver.needless,
             "cache_entries": dict(facts.cache_entries),
             "cache_bytes": dict(facts.cache_bytes),

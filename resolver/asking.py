@@ -13,6 +13,7 @@ from typing import NamedTuple
 from resolver import limits
 from resolver.contest import Candidate, Contest, Step
 from resolver.delegation import Delegation
+from resolver.minimise import Shown
 from resolver.model import (
     Ask,
     Failure,
@@ -23,6 +24,7 @@ from resolver.model import (
     Rcode,
     Transport,
     Type,
+    Verdict,
 )
 from resolver.names import Name
 from resolver.plan import Punt
@@ -43,43 +45,53 @@ from resolver.wishes import (
 
 
 class Reply(NamedTuple):
-    """A usable reply: what it means, the scrubbed message, and who sent it."""
+    """A usable reply: what it means, the scrubbed message, who sent it, and to what question.
+
+    ``strict``: the server was asked under the border's privacy."""
 
     meaning: Meaning
     message: Message
     candidate: Candidate
+    question: Question
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """No server gave a usable reply. ``spoke``: at least one said something."""
+    """No server gave a usable reply. ``spoke``: at least one said something.
+
+    ``withheld``: one abroad had no use for the part of the name that it may be shown.
+    ``at_home``: the zone has servers at home."""
 
     spoke: bool
+    withheld: bool = False
+    at_home: bool = False
 
 
 def ask_zone(
-    task: Task, cut: Delegation, question: Question, whole: bool
+    task: Task, cut: Delegation, shown: Shown, whole: Question
 ) -> Generator[Wish, News, Reply | Unanswered]:
-    """Ask the servers of ``cut`` until one of them answers ``question``; ``whole``: it is not
-    only a step of minimisation, so a server that refuses it is lame."""
-    return _Asking(task, cut, question, whole).run()
+    """Ask the servers of ``cut`` until one of them answers what it is ``shown``. A server that
+    refuses ``whole`` is lame; what is less is only a step of minimisation."""
+    return _Asking(task, cut, shown, whole).run()
 
 
 class _Asking:
     """The state of one :func:`ask_zone`."""
 
-    def __init__(self, task: Task, cut: Delegation, question: Question, whole: bool) -> None:
+    def __init__(self, task: Task, cut: Delegation, shown: Shown, whole: Question) -> None:
         self.task = task
         self.cut = cut
-        self.question = question
+        self.shown = shown
         self.whole = whole
         self.contest = Contest(task.core, cut, task.now)
         self.spoke = False
+        self.withheld = False
         self.glue_doubted = False
         self.sent: list[Tried] = []
 
     def run(self) -> Generator[Wish, News, Reply | Unanswered]:
-        punt = self.task.take_punt(self.cut.zone, self.question)
+        punt = self.task.take_punt(self.cut.zone, self.shown.home)
         if punt is not None and (reply := (yield from self._resume(punt))):
             return reply
         while True:
@@ -101,16 +113,19 @@ class _Asking:
                 continue
             elif step is Step.PROBE:
                 if not (yield from self._await_probes()):
-                    return Unanswered(self.spoke)
+                    return self._unanswered()
                 continue
             elif names := self._doubtful_glue():
                 yield from self._look_up(names)
                 self.contest.gather(self.task.now)
                 continue
             else:
-                return Unanswered(self.spoke)
+                return self._unanswered()
             if reply is not None:
                 return reply
+
+    def _unanswered(self) -> Unanswered:
+        return Unanswered(self.spoke, self.withheld, self.contest.domestic_known)
 
     def _resume(self, punt: Punt) -> Generator[Wish, News, Reply | None]:
         """Go on from an exchange that was made under a plan, as if it had been sent here."""
@@ -141,16 +156,18 @@ class _Asking:
         server = candidate.server
         stream = transport is Transport.TCP
         wait = limits.TCP_SECONDS if stream else server.wait(candidate.tries)
+        label = task.core.policy.label(candidate.address, task.purpose, contest.domestic_known)
         ask = Ask(
             candidate.address,
-            self.question,
-            task.core.policy.label(candidate.address, task.purpose, contest.domestic_known),
+            self.shown.to(label.verdict, task.core.settings.strict_abroad),
+            label,
             limits.TCP_SECONDS if stream else limits.EXCHANGE_SECONDS,
             transport,
             server.no_edns_until <= task.now if edns is None else edns,
             task.core.settings.randomise_case and not stream,
             task.core.proofs.wants_identity(candidate.address),
             candidate.tries == 0,
+            self.shown.needed,
         )
         needless = contest.is_needless(candidate, task.now)
         tried = Tried(ask, self.cut.zone, candidate.name, candidate.tier, needless)
@@ -193,18 +210,21 @@ class _Asking:
         self.spoke = True
         settings = self.task.core.settings
         message = scrub(outcome.message, self.cut.zone, settings.ttl_max)
+        question, abroad = tried.ask.question, tried.ask.label.verdict is not Verdict.DOMESTIC
         meaning: Meaning = Broken("truncated")  # a stream has room for everything
         if not message.truncated:
-            meaning = classify(message, self.cut.zone, self.question, settings.ttl_negative_max)
+            meaning = classify(message, self.cut.zone, question, settings.ttl_negative_max)
         tried.outcome, tried.rtt = meaning.told, outcome.rtt
         if isinstance(meaning, Lame | Broken):
             candidate.failed = True
-            if isinstance(meaning, Lame) and self.whole:
+            if question != self.whole:
+                self.withheld |= abroad and settings.strict_abroad
+            elif isinstance(meaning, Lame):
                 core, now = self.task.core, self.task.now
                 core.servers.set_lame(candidate.address, self.cut.zone, now)
                 core.planner.struck(core, self.cut.zone, candidate.address)
             return None
-        return Reply(meaning, message, candidate)
+        return Reply(meaning, message, candidate, question, abroad and settings.strict_abroad)
 
     def _again(self, tried: Tried, outcome: Outcome) -> tuple[str, Transport, bool | None] | None:
         """Whether the same server is to be asked at once in another way: how it is told in the

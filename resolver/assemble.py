@@ -122,6 +122,7 @@ def _loaded(config: Config, last: LastGood | None) -> Loaded:
     settings = CoreSettings(
         hints=hints,
         qname_minimisation=resolution.qname_minimisation,
+        strict_abroad=config.border.privacy == "strict",
         randomise_case=resolution.case_randomisation,
         prime=resolution.prime,
         ipv4=resolution.ipv4,

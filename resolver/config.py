@@ -75,7 +75,9 @@ class ResolutionSection(Section):
         "builtin", "names and addresses of the root servers: builtin, or a file like named.root"
     )
     prime: Switch = key(True, "ask a root server for the current root servers (RFC 9609)")
-    qname_minimisation: Switch = key(True, "show each server only what it needs (RFC 9156)")
+    qname_minimisation: Switch = key(
+        True, "show servers only what they need (RFC 9156); for those abroad see border.privacy"
+    )
     case_randomisation: Switch = key(True, "mix letter case in questions against forged replies")
     upstream_port: Annotated[int, integer(1, 65535)] = key(
         53, "port of authoritative servers; another one only in testbeds"

@@ -60,6 +60,11 @@ class BorderSection(Section):
     patience: Annotated[float, duration("50ms", "9900ms")] = key(
         "2s", "time that a lookup gives to domestic servers before it goes abroad"
     )
+    privacy: Annotated[str, choice("strict", "relaxed")] = key(
+        "strict",
+        "strict: a server abroad is shown one label more than its zone is known to hold and never"
+        " more, whatever fails (RFC 9156); relaxed: it is asked as those at home are",
+    )
     domestic: tuple[Annotated[StatedPrefix, short("prefix", StatedPrefix)], ...] = key(
         [], "prefixes inside the border: PREFIX or {prefix, country}; the longest match counts"
     )

@@ -10,6 +10,7 @@ from typing import Protocol
 from policy.proof import Proofs
 from resolver import limits
 from resolver.delegation import Delegations
+from resolver.minimise import Withheld
 from resolver.mirrors.shelf import Shelf
 from resolver.model import (
     Address,
@@ -97,6 +98,7 @@ class CoreSettings:
 
     hints: Hints
     qname_minimisation: bool = True
+    strict_abroad: bool = True  # border.privacy: servers abroad are shown a name label by label
     randomise_case: bool = True
     prime: bool = True
     ipv4: bool = True
@@ -138,6 +140,7 @@ class Core:
     root_tried: float = float("-inf")
     """When priming was last begun."""
 
+    withheld: Withheld = field(default_factory=Withheld)
     on_fault: Callable[[Exception], None] = reraise
     """Told of an exception inside a resolution: a fault of ours, which costs that lookup only."""
 

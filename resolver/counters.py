@@ -47,9 +47,11 @@ class ExchangeCount:
     octets_sent: int
     octets_received: int
     connections: int
+    labels: int  # of the names in what was sent, the root's left out
+    labels_beyond: int  # those of them beyond the zone's own and one
 
     @classmethod
-    def from_slot(cls, slot: tuple[str, int, int, int, int, int, int]) -> Self:
+    def from_slot(cls, slot: "_native.SlotTuple") -> Self:
         """Read one row of native's table. A label that is not ours is shown as overflow."""
         label, *counts = slot
         words = label.split(",")

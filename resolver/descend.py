@@ -10,12 +10,30 @@ from resolver import limits
 from resolver.asking import Reply, Unanswered, ask_zone
 from resolver.contest import Candidate
 from resolver.delegation import Delegation, from_referral, glue_for, targets
-from resolver.minimise import Minimiser
+from resolver.minimise import Minimiser, Shown
 from resolver.mirrors import answer
 from resolver.mirrors.copy import ZoneCopy
-from resolver.model import Address, CachedKind, Purpose, Question, Rank, RRset, Security, Type
-from resolver.names import ROOT, Name, is_subdomain, parent
-from resolver.response import Alias, Negative, Positive, Referral, TooLong, classify
+from resolver.model import (
+    Address,
+    CachedKind,
+    Purpose,
+    Question,
+    Rank,
+    RRset,
+    Security,
+    Type,
+    Verdict,
+)
+from resolver.names import ROOT, Name, from_wire, is_subdomain, parent
+from resolver.response import (
+    Alias,
+    Negative,
+    Positive,
+    Referral,
+    TooLong,
+    classify,
+    synthesise,
+)
 from resolver.scrub import scrub
 from resolver.servers import Server
 from resolver.task import Task
@@ -33,6 +51,7 @@ def descend(task: Task, question: Question) -> Descent:
     minimiser = Minimiser(question, core.settings.qname_minimisation)
     at_parent = question.rtype == Type.DS and question.name != ROOT
     cut = yield from _closest(task, parent(question.name) if at_parent else question.name)
+    hidden = False
     for _ in range(limits.REFERRALS_MAX):
         mirror = core.mirrors.get(cut.zone)
         if mirror is not None:
@@ -45,31 +64,98 @@ def descend(task: Task, question: Question) -> Descent:
                 local.meaning.ns, local.message, cut.zone, task.now
             )
             continue
-        asked = minimiser.question(cut.zone)
-        whole = minimiser.is_whole(asked)
-        if not whole and _known(task, asked):
-            minimiser.show_more()
-            continue
-        reply = yield from ask_zone(task, cut, asked, whole)
+        shown = _next_step(task, cut, minimiser)
+        if isinstance(shown, Negative):
+            return _denied(task, question, shown)
+        reply = yield from ask_zone(task, cut, shown, question)
         if isinstance(reply, Unanswered):
-            if whole or not reply.spoke:
-                return reply
+            strict = core.settings.strict_abroad and not reply.at_home
+            if strict or minimiser.is_whole(shown.home) or not reply.spoke:
+                return _unanswered(task, reply)
             minimiser.show_all()
             continue
-        _learn(task, cut, asked, reply)
-        match reply.meaning:
-            case Referral(ns, _):
-                cut = task.core.cuts.get(ns.name, task.now) or from_referral(
-                    ns, reply.message, cut.zone, task.now
-                )
-            case Positive() | Alias() | Negative() | TooLong() if whole:
-                task.core.planner.answered(task.core, cut, task.now)
-                return reply.meaning
-            case Negative(nxdomain=True):
-                minimiser.show_all()
-            case _:
-                minimiser.show_more()
-    return Unanswered(spoke=True)
+        _learn(task, cut, reply.question, reply)
+        meaning = reply.meaning
+        if isinstance(meaning, Referral):
+            cut = core.cuts.get(meaning.ns.name, task.now) or from_referral(
+                meaning.ns, reply.message, cut.zone, task.now
+            )
+            continue
+        assert isinstance(meaning, Positive | Alias | Negative | TooLong)
+        if minimiser.is_whole(reply.question):
+            core.planner.answered(core, cut, task.now)
+            return meaning
+        if reply.strict and (end := _end_of_step(task, question, meaning)) is not None:
+            return end
+        hidden = reply.strict
+        if isinstance(meaning, Negative) and meaning.nxdomain and not reply.strict:
+            minimiser.show_all()
+        else:
+            minimiser.passed(reply.question)
+    return _unanswered(task, Unanswered(spoke=True, withheld=hidden))
+
+
+def _next_step(task: Task, cut: Delegation, minimiser: Minimiser) -> Shown | Negative:
+    """What to show the servers of a cut now, past all that the records tell already; or that the
+    records deny a name above."""
+    shown = minimiser.step(cut.zone)
+    while not minimiser.is_whole(shown.home) and _known(task, shown.home):
+        minimiser.show_more()
+        shown = minimiser.step(cut.zone)
+    while task.core.settings.strict_abroad and not minimiser.is_whole(shown.abroad):
+        cached = task.core.records.get(shown.abroad.name, shown.abroad.rtype, task.now)
+        servers = _addresses(task, cut) if cached is not None else []
+        if cached is None or cached.origin not in servers:
+            break
+        if cached.kind is CachedKind.NXDOMAIN:
+            if _has_home(task, servers):
+                break
+            soa = cached.proofs[0] if cached.proofs else None
+            return Negative((), shown.abroad.name, True, soa, cached.proofs[1:])
+        minimiser.held(shown.abroad)
+        shown = minimiser.step(cut.zone)
+    return shown
+
+
+def _addresses(task: Task, cut: Delegation) -> list[Address]:
+    """The addresses known of a cut's servers: those of the cut, and those among the records."""
+    found = [address for each in cut.addresses.values() for address in each]
+    for cached in task.core.records.addresses(cut.names(), task.now):
+        found.extend(map(Address, cached))
+    return found
+
+
+def _has_home(task: Task, servers: list[Address]) -> bool:
+    """Whether one of these is at home."""
+    standing = task.core.policy.standing
+    return any(standing(address).verdict is Verdict.DOMESTIC for address in servers)
+
+
+def _end_of_step(task: Task, question: Question, piece: Piece) -> Piece | None:
+    """What a step abroad, short of the whole name, says of the whole: that nothing is below a name
+    that does not exist (RFC 8020), or where a DNAME leads (RFC 6672 section 2.3)."""
+    if not piece.chain:
+        if isinstance(piece, Negative) and piece.nxdomain:
+            return _denied(task, question, piece)
+        return None
+    dname = piece.chain[0]
+    if dname.rtype != Type.DNAME or not is_subdomain(question.name, dname.name):
+        return None
+    cname = synthesise(dname, question.name)
+    if cname is None:
+        return TooLong((dname,))
+    return Alias((dname, cname), from_wire(cname.rdatas[0]))
+
+
+def _denied(task: Task, question: Question, above: Negative) -> Negative:
+    """The whole name does not exist since a name above it does not."""
+    task.core.withheld.denied += 1
+    return Negative((), question.name, True, above.soa, above.proofs, above=True)
+
+
+def _unanswered(task: Task, reply: Unanswered) -> Unanswered:
+    task.core.withheld.refused += reply.withheld
+    return reply
 
 
 def _from_mirror(task: Task, mirror: ZoneCopy, question: Question) -> Reply:
@@ -79,7 +165,7 @@ def _from_mirror(task: Task, mirror: ZoneCopy, question: Question) -> Reply:
     message = scrub(answer.reply(mirror, question), mirror.apex, settings.ttl_max)
     meaning = classify(message, mirror.apex, question, settings.ttl_negative_max)
     task.mirror_used(mirror.apex, mirror.serial, question, meaning.told)
-    return Reply(meaning, message, Candidate(Address(b""), mirror.apex, 0, Server()))
+    return Reply(meaning, message, Candidate(Address(b""), mirror.apex, 0, Server()), question)
 
 
 def _known(task: Task, asked: Question) -> bool:

@@ -70,6 +70,7 @@ class NativeDoor:
                     ask.transport is Transport.TCP,
                     (2 if ask.nsid else 1) if ask.edns else 0,
                     ask.randomise_case,
+                    ask.needed,
                 )
                 for ticket, ask in asks
             ]

@@ -98,14 +98,18 @@ def follow(
 def unreachable(why: Unanswered) -> Result:
     """SERVFAIL because no server of some zone gave a usable reply (RFC 8914 section 4.23)."""
     text = "servers gave no usable reply" if why.spoke else "servers did not reply"
+    if why.withheld:
+        text = "servers abroad refused part of the name; they are not shown more (border.privacy)"
     return Result(Rcode.SERVFAIL, ede=((Ede.NO_REACHABLE_AUTHORITY, text),), cacheable=False)
 
 
 def _negative(piece: Negative, answer: list[RRset]) -> Result:
     rcode = Rcode.NXDOMAIN if piece.nxdomain else Rcode.NOERROR
     authority = () if piece.soa is None else (piece.soa, *piece.proofs)
+    why = ((Ede.OTHER, "nothing is below a name that does not exist (RFC 8020)"),)
+    ede: tuple[tuple[int, str], ...] = why if piece.above else ()
     # Without a SOA nothing says how long the name is missing (RFC 2308 section 5).
-    return Result(rcode, tuple(answer), authority, cacheable=piece.soa is not None)
+    return Result(rcode, tuple(answer), authority, ede=ede, cacheable=piece.soa is not None)
 
 
 def from_records(

@@ -274,6 +274,7 @@ class Ask(NamedTuple):
     randomise_case: bool = True
     nsid: bool = False  # ask for the server's identity (RFC 5001) where there is EDNS
     first: bool = True  # the first try of a resolution with this server
+    needed: int = 1  # labels that any question to its zone shows: the zone's own and one
 
 
 class CachedKind(IntEnum):

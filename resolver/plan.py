@@ -6,7 +6,8 @@ lookup that begins now would send one question over UDP to one of them and to no
 other state of the cut there is none, and Python does the work. Every other known cut is a barrier,
 so that no plan of a zone further up speaks for it.
 
-RFC 9156 (with minimisation a plan speaks for names at most one label below its zone).
+RFC 9156 (with minimisation, and wherever servers abroad are asked under ``border.privacy``, a plan
+speaks for names at most one label below its zone).
 
 Limitations: one view.
 """
@@ -19,8 +20,18 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 from resolver import limits, local
 from resolver.contest import Candidate, Contest
 from resolver.delegation import Delegation
-from resolver.model import Address, Ask, Label, Outcome, Purpose, Question, Transport, Type
-from resolver.names import ROOT, Name, ancestors, is_subdomain
+from resolver.model import (
+    Address,
+    Ask,
+    Label,
+    Outcome,
+    Purpose,
+    Question,
+    Transport,
+    Type,
+    Verdict,
+)
+from resolver.names import ROOT, Name, ancestors, is_subdomain, label_count
 from resolver.wishes import Tried
 
 if TYPE_CHECKING:
@@ -68,6 +79,7 @@ class Plan:
             chosen.edns,
             self.randomise_case,
             chosen.nsid,
+            needed=label_count(self.zone) + 1,
         )
         return Tried(ask, self.zone, chosen.name, chosen.tier)
 
@@ -303,18 +315,26 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
     due = contest.opening(now)
     if not due:
         return None
+    servers = tuple([_server(core, contest, candidate, now) for candidate in due])
     return Plan(
         number,
         cut.zone,
-        not core.settings.qname_minimisation,
+        not core.settings.qname_minimisation and _is_for_any_depth(core, servers),
         core.settings.randomise_case,
         cut.names(),
         cut.child,
-        tuple(_server(core, contest, candidate, now) for candidate in due),
+        servers,
         now,
         min(now + limits.PLAN_SECONDS, contest.known_until(now)),
         cut.expires,
     )
+
+
+def _is_for_any_depth(core: "Core", servers: tuple[Server, ...]) -> bool:
+    """Whether names of any depth may be shown to these servers at once (``border.privacy``)."""
+    if not core.settings.strict_abroad:
+        return True
+    return all(server.label.verdict is Verdict.DOMESTIC for server in servers)
 
 
 def _server(core: "Core", contest: Contest, candidate: Candidate, now: float) -> Server:

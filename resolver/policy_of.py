@@ -85,6 +85,7 @@ def policy_inputs(config: Config, hints: Hints, ground: Ground) -> PolicyInputs:
         as_numbers=_files(border.as_numbers),
         shrink_percent_max=border.shrink_percent_max,
         also={
+            "border.privacy": border.privacy,
             "dnssec.validate": str(config.dnssec.validate_),
             "local.special_use": str(config.local.special_use),
             "resolution.ipv4": str(config.resolution.ipv4),

@@ -52,6 +52,7 @@ class Negative:
     nxdomain: bool
     soa: RRset | None
     proofs: tuple[RRset, ...]
+    above: bool = False  # it is a name above that was found not to exist (RFC 8020)
 
     @property
     def told(self) -> str:

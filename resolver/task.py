@@ -20,7 +20,7 @@ from resolver.model import (
     Result,
     Transport,
 )
-from resolver.names import Name
+from resolver.names import Name, label_count
 from resolver.plan import Punt
 from resolver.wishes import (
     Arrived,
@@ -155,6 +155,7 @@ def probing(task: Task, wish: Probe) -> Steps:
         edns=task.core.servers.get(wish.address).no_edns_until <= task.now,
         randomise_case=task.core.settings.randomise_case,
         nsid=task.core.proofs.wants_identity(wish.address),
+        needed=label_count(wish.zone) + 1,
     )
     tried = Tried(ask, wish.zone, wish.server, wish.tier)
     news = yield Await(tried, task.now + limits.EXCHANGE_SECONDS + 1)

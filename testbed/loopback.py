@@ -169,6 +169,11 @@ class Loopback:
         entries: list[list[Any]] = self.command("log")["entries"]
         return entries
 
+    def messages(self) -> list[tuple[str, bytes]]:
+        """Address and octets of each question since the last call; of many the last 20,000."""
+        told: list[tuple[str, str]] = self.command("messages")["messages"]
+        return [(address, bytes.fromhex(wire)) for address, wire in told]
+
     def reset(self) -> None:
         """Set counts and log to nothing."""
         self.command("reset")

@@ -2,7 +2,7 @@
 
 ``python -m testbed.serve --world NAME:SEED …`` prints one JSON line when it is ready, and ends
 when its standard input closes. A unix socket takes one JSON command a line and answers one each:
-``cut`` ``restore`` ``loss`` ``down`` ``up`` ``stats`` ``log`` ``reset``.
+``cut`` ``restore`` ``loss`` ``down`` ``up`` ``stats`` ``log`` ``messages`` ``reset``.
 
 Every datagram and stream question is counted on arrival, before loss, cuts or faults strike it.
 
@@ -30,6 +30,7 @@ from testbed.remote import obey, until_input_ends
 from testbed.world import AddressPlan, Server, make_world
 
 LOG_MAX: Final = 500_000  # entries kept; older ones are counted as lost
+MESSAGES_MAX: Final = 20_000  # whole questions kept; older ones are lost
 BURST: Final = 64  # datagrams taken from a socket before others get their turn
 SOCKETS: Final = 4  # wildcard sockets: each has its own receive queue
 RECEIVE_BUFFER: Final = 4 << 20  # octets; the kernel gives what it may
@@ -67,6 +68,7 @@ class Desk:
     tallies: dict[str, Tally] = field(default_factory=dict)
     roles: dict[tuple[str, str], int] = field(default_factory=dict)
     log: deque[Entry] = field(default_factory=lambda: deque(maxlen=LOG_MAX))
+    messages: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
     logged: int = 0
     strays: int = 0
     kernel_drops: dict[int, int] = field(default_factory=dict)
@@ -108,6 +110,7 @@ class Desk:
         self.roles[key] = self.roles.get(key, 0) + 1
         kind = "tcp" if stream else "udp"
         self.log.append((time.time(), server.address, name, qtype, role, kind))
+        self.messages.append((server.address, wire.hex()))
         self.logged += 1
 
 
@@ -223,6 +226,7 @@ def command(desk: Desk, told: dict[str, Any]) -> dict[str, Any]:
             desk.tallies.clear()
             desk.roles.clear()
             desk.log.clear()
+            desk.messages.clear()
             desk.logged = desk.strays = 0
         case "stats":
             return _stats(desk)
@@ -231,6 +235,10 @@ def command(desk: Desk, told: dict[str, Any]) -> dict[str, Any]:
             desk.log.clear()
             lost, desk.logged = desk.logged - len(entries), 0
             return {"ok": True, "entries": entries, "lost": lost}
+        case "messages":
+            messages = list(desk.messages)
+            desk.messages.clear()
+            return {"ok": True, "messages": messages}
         case other:
             return {"ok": False, "error": f"no command {other!r}"}
     return {"ok": True}

@@ -13,7 +13,7 @@ from resolver.audit.facts import Cut, Then, ZoneFacts
 from resolver.delegation import glue_for, targets
 from resolver.model import Address, Message, Question, RRset, Type
 from resolver.names import Name, from_wire
-from resolver.response import Meaning, Negative, Positive, Referral
+from resolver.response import Meaning, Negative, Positive, Referral, synthesise
 
 Hear = Callable[[Meaning, Message, Address], None]
 """Told a usable reply and who sent it."""
@@ -82,7 +82,7 @@ class CutSearch:
                 self._asked = (*self._asked, address)
                 self.begin()
             case Negative(_, _, nxdomain, _, _) if not chain:
-                self._answered(Cut.END if nxdomain else Cut.NONE)
+                self._answered(Cut.DENIED if nxdomain else Cut.NONE)
             case _:
                 # A CNAME says nothing of names below it, a DNAME all.
                 alias = bool(chain) and chain[0].rtype == Type.CNAME
@@ -110,8 +110,10 @@ def serves_already(facts: ZoneFacts, address: Address) -> None:
     facts.standing[address] = Standing.SERVES
 
 
-def first_target(chain: tuple[RRset, ...]) -> Name | None:
-    """Where the first link of a chain leads: one step, since further ones may lie in other
-    zones. A DNAME is followed by the CNAME that it stands for."""
-    alias = next((rrset for rrset in chain if rrset.rtype == Type.CNAME), None)
-    return from_wire(alias.rdatas[0]) if alias is not None else None
+def first_target(chain: tuple[RRset, ...], name: Name) -> Name | None:
+    """Where the first link of a chain leads from ``name``: one step, since further ones may lie in
+    other zones. A DNAME stands for a CNAME of each name below it (RFC 6672 section 2.3)."""
+    first = chain[0] if chain else None
+    if first is not None and first.rtype == Type.DNAME:
+        first = synthesise(first, name)
+    return from_wire(first.rdatas[0]) if first is not None else None

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from resolver.audit.closure import Path, Standing
 from resolver.model import Address, Verdict
-from resolver.names import ROOT, Name
+from resolver.names import ROOT, Name, label_count, suffix
 
 
 class Cut(Enum):
@@ -15,7 +15,9 @@ class Cut(Enum):
     ASKING = auto()
     ZONE = auto()  # a delegation
     NONE = auto()  # no delegation: names below may still be delegated
-    END = auto()  # nothing is delegated here or below (NXDOMAIN, DNAME)
+    END = auto()  # nothing is delegated here or below: a DNAME
+    DENIED = auto()  # the same: there is no such name
+    UNTOLD = auto()  # servers had no use for the question
 
 
 Then = Callable[[], None]
@@ -45,9 +47,11 @@ class ZoneFacts:
         """Name servers, the parent's first."""
         return tuple(dict.fromkeys((*self.by_parent, *self.child)))
 
-    def serving(self) -> list[Address]:
+    def serving(self, home_only: bool = False) -> list[Address]:
         """Addresses that answer for the zone, domestic ones first."""
         found = [a for a, s in self.standing.items() if s is Standing.SERVES]
+        if home_only:
+            found = [a for a in found if self.verdicts[a] is Verdict.DOMESTIC]
         return sorted(found, key=lambda a: TIERS[self.verdicts[a]])
 
     @property
@@ -72,3 +76,17 @@ class Walk:
     path: Path | None = None
     done: list[Then] = field(default_factory=list)
     alias: Name | None = None
+    end: Cut = Cut.NONE
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the zone is not known to hold the name just above this one, and will not say:
+        what servers abroad are not shown (RFC 9156; ``border.privacy``)."""
+        short = self.end in (Cut.DENIED, Cut.UNTOLD)
+        return short and label_count(self.name) > label_count(self.reached) + 1
+
+    @property
+    def shown(self) -> Name:
+        """What the zone is asked of: the whole name, but below a DNAME no more than finds it."""
+        count = label_count(self.reached) + 1
+        return suffix(self.name, count) if self.end is Cut.END else self.name

@@ -27,7 +27,7 @@ from resolver.model import (
     Transport,
     Verdict,
 )
-from resolver.names import Name
+from resolver.names import Name, label_count
 from resolver.response import Broken, Meaning, classify
 from resolver.scrub import scrub
 
@@ -101,6 +101,7 @@ class Post:
             letter.transport,
             letter.edns,
             self._core.settings.randomise_case and not stream,
+            needed=label_count(letter.zone) + 1,
         )
 
     def deliver(self, ticket: int, outcome: Outcome) -> None:

@@ -275,16 +275,18 @@ class Survey:
                     walk.at = walk.reached = below
                 case Cut.NONE:
                     walk.reached = below
-                case Cut.END:
+                case Cut.END | Cut.DENIED | Cut.UNTOLD as end:
+                    walk.end = end
                     break
                 case _:
                     self._ask_cut(walk, below)
                     return
         self.ask_of(
             self._zones[walk.at],
-            Question(walk.name, walk.rtype),
+            Question(walk.shown, walk.rtype),
             lambda meaning, message, _: self._ended(walk, meaning, message),
             lambda: self._stuck(walk),
+            home_only=self._core.settings.strict_abroad and walk.is_far,
         )
 
     def _ask_cut(self, walk: Walk, below: Name) -> None:
@@ -303,7 +305,7 @@ class Survey:
 
         def fail() -> None:
             # Servers that fail at NS may still answer the question itself; if none does, that ends.
-            answered(Cut.END)
+            answered(Cut.UNTOLD)
 
         CutSearch(self, facts, below, walk.depth, answered, fail).begin()
 
@@ -314,11 +316,12 @@ class Survey:
         hear: Hear,
         fail: Then,
         skip: tuple[Address, ...] = (),
+        home_only: bool = False,
     ) -> None:
         """Ask the servers that serve a zone, domestic ones first, until one can answer."""
 
         def go() -> None:
-            left = [a for a in facts.serving() if a not in skip]
+            left = [a for a in facts.serving(home_only) if a not in skip]
             if not left:
                 fail()
                 return
@@ -326,7 +329,7 @@ class Survey:
 
             def heard(meaning: Meaning | None, message: Message) -> None:
                 if meaning is None or isinstance(meaning, Lame | Broken):
-                    self.ask_of(facts, question, hear, fail, (*skip, address))
+                    self.ask_of(facts, question, hear, fail, (*skip, address), home_only)
                 else:
                     hear(meaning, message, address)
 
@@ -345,7 +348,7 @@ class Survey:
             self._step(walk)
             return
         chain = getattr(meaning, "chain", ())
-        target = first_target(chain)
+        target = first_target(chain, walk.name)
         if target is not None:
             walk.alias = target
             if target == walk.name:
@@ -372,8 +375,9 @@ class Survey:
             self._end(walk, Path(walk.name, zones, aliases, onward.outcome, onward.stuck))
 
     def _stuck(self, walk: Walk) -> None:
-        path = Path(walk.name, (walk.at,), outcome="unreachable", stuck=walk.at)
-        self._end(walk, path)
+        denied = walk.end is Cut.DENIED and walk.is_far
+        outcome, stuck = ("nxdomain", None) if denied else ("unreachable", walk.at)
+        self._end(walk, Path(walk.name, (walk.at,), outcome=outcome, stuck=stuck))
 
     def _end(self, walk: Walk, path: Path) -> None:
         walk.path = path

@@ -11,7 +11,10 @@ from resolver._native import Clock, Counters, Door
 
 NAME = names.from_text("www.example.in.")
 NONE, TIMEOUT, UNREACHABLE, MALFORMED, CASE, CLOSED, NOT_SENT = range(7)
-FIELDS = ("intended", "sent", "replies", "octets_sent", "octets_received", "connections")
+FIELDS = (
+    "intended", "sent", "replies", "octets_sent", "octets_received", "connections",
+    "labels", "beyond",
+)  # fmt: skip
 
 
 def open_files() -> int:
@@ -45,7 +48,7 @@ class Rig:
             flags.get("case", True),
         )
         self.door.submit(
-            [(t, address, NAME, 1, self.slot, timeout, tcp, edns, case) for t in tickets]
+            [(t, address, NAME, 1, self.slot, timeout, tcp, edns, case, 2) for t in tickets]
         )
         return tickets
 

@@ -20,6 +20,7 @@ from resolver.evidence import SourceFact
 from resolver.exchange import NativeDoor
 from resolver.metrics import Exporter, Facts
 from resolver.metrics_mirrors import mirror_metrics
+from resolver.metrics_privacy import privacy_metrics
 from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_reloads import Reloads
 from resolver.metrics_watch import watch_metrics
@@ -79,6 +80,7 @@ class Rig:
         yield from proof_metrics(self.prover)
         yield from watch_metrics(self.watcher)
         yield from self.reloads.metrics()
+        yield from privacy_metrics(self.counters, self.mirrors.core.withheld)
 
     def text(self) -> str:
         host, port = self.server.address
@@ -183,6 +185,45 @@ def test_an_exchange_is_shown_under_the_label_it_was_sent_with(rig: Rig) -> None
     assert found[key("inland_exchange_replies_total", **where)] == 0
 
 
+def test_labels_shown_are_summed_by_verdict_and_names_withheld_are_counted(rig: Rig) -> None:
+    rig.mirrors.core.withheld.denied += 3
+    rig.mirrors.core.withheld.refused += 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as upstream:
+        upstream.bind(("127.0.0.1", 0))
+        door = NativeDoor(
+            Clock(),
+            rig.counters,
+            port=upstream.getsockname()[1],
+            workers=1,
+            in_flight_max=10,
+            linger=0.1,
+            tcp_idle=1.0,
+            outcomes_max=10,
+        )
+        try:
+            for number, (verdict, text, needed) in enumerate(
+                [
+                    (Verdict.FOREIGN, ".", 1),
+                    (Verdict.FOREIGN, "example.xb.", 2),
+                    (Verdict.FOREIGN, "a.b.example.xb.", 3),
+                    (Verdict.DOMESTIC, "a.b.c.example.xa.", 2),
+                ]
+            ):
+                label = Label(verdict, "XB", Purpose.ANSWER, Reason.NO_DOMESTIC_SERVER)
+                question = Question(names.from_text(text), 1)
+                where = Address(bytes([127, 0, 0, 1]))
+                door.submit([(number, Ask(where, question, label, timeout=5, needed=needed))])
+                upstream.recv(4096)
+        finally:
+            door.close()
+    found = rig.samples()
+    for side, labels, beyond in (("foreign", 6, 1), ("domestic", 5, 3)):
+        assert found[key("inland_exchange_labels_total", verdict=side)] == labels
+        assert found[key("inland_exchange_labels_beyond_total", verdict=side)] == beyond
+    assert found[key("inland_withheld_names_total", result="denied")] == 3
+    assert found[key("inland_withheld_names_total", result="refused")] == 1
+
+
 def test_standing_facts(rig: Rig) -> None:
     rig.tally.turned[Turned.CLASS] += 1
     found = rig.samples()
@@ -211,9 +252,9 @@ def test_the_metrics_are_those_of_the_manual(rig: Rig) -> None:
 
 
 def test_a_label_that_is_not_ours_is_shown_as_overflow() -> None:
-    row = counters.ExchangeCount.from_slot(("overflow", 1, 2, 3, 4, 5, 6))
+    row = counters.ExchangeCount.from_slot(("overflow", 1, 2, 3, 4, 5, 6, 7, 8))
     assert {row.verdict, row.country, row.purpose, row.reason, row.transport} == {"overflow"}
-    assert (row.sent, row.connections) == (2, 6)
+    assert (row.sent, row.connections, row.labels, row.labels_beyond) == (2, 6, 7, 8)
 
 
 def test_a_port_in_use_is_a_clear_error(rig: Rig) -> None:

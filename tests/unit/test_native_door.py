@@ -31,6 +31,8 @@ def test_an_answer_comes_back_and_the_books_balance(rigs: Rigs, host: str, tcp: 
             "octets_sent": len(query) + framing,
             "octets_received": octets + framing,
             "connections": int(tcp),
+            "labels": 3,
+            "beyond": 1,
         }
         assert rig.door.in_flight() == 0
 

@@ -245,7 +245,7 @@ def test_closing_ends_what_is_in_flight_and_is_idempotent(rigs: Rigs) -> None:
 
 def test_wrong_arguments_are_refused_before_anything_is_sent(rigs: Rigs) -> None:
     rig = rigs(53)
-    good = (0, b"\x7f\0\0\x01", NAME, 1, rig.slot, 1.0, False, True, True)
+    good = (0, b"\x7f\0\0\x01", NAME, 1, rig.slot, 1.0, False, True, True, 2)
     for at, value in ((1, b"\x7f"), (2, b"\x03www"), (5, -1.0), (5, float("nan"))):
         bad = (*good[:at], value, *good[at + 1 :])
         with pytest.raises(ValueError, match=r"octets|name|timeout"):

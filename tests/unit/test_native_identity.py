@@ -37,7 +37,7 @@ def test_the_door_asks_as_it_is_told(edns: int) -> None:
         rig = Rig(upstream.port)
         try:
             rig.door.submit(
-                [(1, upstream.address, b"\3www\0", 1, rig.slot, 5.0, False, edns, True)]
+                [(1, upstream.address, b"\3www\0", 1, rig.slot, 5.0, False, edns, True, 2)]
             )
             rig.outcomes(1)
         finally:

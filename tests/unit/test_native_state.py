@@ -119,7 +119,7 @@ def test_counters_have_a_closed_set_of_names_and_start_at_zero() -> None:
     assert counters.slot("domestic,XA,answer,none,udp") == 1
     assert counters.slot("domestic,XA,answer,none,udp") == 1
     assert [slot[0] for slot in counters.slots()] == ["overflow", "domestic,XA,answer,none,udp"]
-    assert all(slot[1:] == (0,) * 6 for slot in counters.slots())
+    assert all(slot[1:] == (0,) * 8 for slot in counters.slots())
     assert {"queries_udp", "kernel_drops", "upstream_late"} <= set(counters.scalars())
     assert set(counters.scalars().values()) == {0}
     keys = {(transport, destination) for transport, destination, _ in counters.hits()}

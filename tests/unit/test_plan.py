@@ -1,5 +1,7 @@
 """When a plan exists, what it says, and what ends it."""
 
+from dataclasses import replace
+
 import pytest
 
 from resolver import limits
@@ -98,6 +100,22 @@ def test_only_servers_of_the_first_tier_are_planned_for(planned: Planned) -> Non
     assert plan is not None
     assert [s.address for s in plan.servers] == [address("11.0.4.1")]
     assert plan.servers[0].label.reason is Reason.NONE
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("minimise", [True, False])
+def test_names_of_any_depth_are_planned_for_servers_at_home_only(
+    strict: bool, minimise: bool
+) -> None:
+    """Without minimisation; ``border.privacy: relaxed`` lifts it abroad too."""
+    planned = Planned()
+    settings = planned.core.settings
+    planned.core.settings = replace(settings, qname_minimisation=minimise, strict_abroad=strict)
+    home, abroad = planned.warm("home.xa."), planned.warm("shop.comx.")
+    assert home is not None and abroad is not None
+    assert home.any_depth is not minimise
+    assert abroad.any_depth is (not minimise and not strict)
+    assert abroad.tried(0, Question(name("a.shop.comx."), Type.A)).ask.needed == 3
 
 
 def test_there_is_no_plan_for_the_root_nor_above_a_local_zone(planned: Planned) -> None:

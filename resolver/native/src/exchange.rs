@@ -25,9 +25,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::counters::Counters;
+use crate::counters::{Counters, Shown};
 use crate::sys::thread::{Queue, lock, spawn};
 use crate::sys::{poll::Bell, raise_open_files};
+use crate::wire::HEADER;
 use crate::wire::ask::Options;
 use crate::wire::message::Message;
 use worker::Worker;
@@ -58,9 +59,21 @@ pub struct Ask {
     pub tcp: bool,
     pub edns: Options,
     pub randomise_case: bool,
+    /// Labels that any question to the zone of this one needs (see `Shown`).
+    pub needed: u8,
     /// A whole query that Python has made (signed, say), to be sent as it is. Its replies are given
     /// as octets; over a stream it has a connection of its own and any number of replies.
     pub raw: Option<Box<[u8]>>,
+}
+
+impl Ask {
+    /// What it shows of its name.
+    fn shown(&self) -> Shown {
+        match &self.raw {
+            Some(query) => Shown::of(query.get(HEADER..).unwrap_or_default(), self.needed),
+            None => Shown::of(&self.name, self.needed),
+        }
+    }
 }
 
 /// What a server did instead of a readable, matching reply. Numbers are those of the contract.

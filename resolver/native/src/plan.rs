@@ -69,6 +69,8 @@ pub struct Plan {
     pub zone: Box<[u8]>,
     /// Names of any depth; else those of the zone's apex and one label below.
     pub any_depth: bool,
+    /// Labels that any question to the zone needs: its own and one.
+    pub needed: u8,
     pub randomise_case: bool,
     /// The zone's own NS set: a reply that shows another one is news, and Python's.
     pub own_set: Vec<Box<[u8]>>,

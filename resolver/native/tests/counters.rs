@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use inland_native::clock::Clock;
 use inland_native::counters::{
-    Counters, Field, HIT_BUCKETS, SCALAR_NAMES, SLOTS_MAX, Scalar, StateError, read_file,
+    Counters, Field, HIT_BUCKETS, SCALAR_NAMES, SLOTS_MAX, Scalar, Shown, StateError, read_file,
 };
 use proptest::prelude::*;
 
@@ -47,7 +47,7 @@ fn areas_of_many_threads_add_up() {
             });
         }
     });
-    assert_eq!(counters.slots()[1].1, [40_000, 0, 0, 1_600_000, 0, 0]);
+    assert_eq!(counters.slots()[1].1, [40_000, 0, 0, 1_600_000, 0, 0, 0, 0]);
     let queries = SCALAR_NAMES.iter().position(|name| *name == "queries_udp").expect("named");
     assert_eq!(counters.scalars()[queries], 40_000);
 }
@@ -79,6 +79,23 @@ fn a_reader_never_sees_more_sent_than_intended() {
             assert!(intended >= sent);
         }
     });
+}
+
+#[test]
+fn what_questions_have_shown_is_summed_and_what_the_zone_needs_is_left_out() {
+    let counters = Counters::new(None, 1).expect("anonymous memory");
+    let area = counters.area().expect("free");
+    for (name, needed) in [
+        (&b"\0"[..], 1),
+        (b"\x03www\x02xa\0", 2),
+        (b"\x01a\x01b\x02xa\0", 2),
+        (b"\x01a\x01b\x02xa\0\0\x01\0\x01", u8::MAX),
+        (b"\x3Fcut short", 2),
+    ] {
+        area.sent(0, Shown::of(name, needed));
+    }
+    let [_, sent, .., labels, beyond] = counters.slots()[0].1;
+    assert_eq!((sent, labels, beyond), (5, 2 + 3 + 3 + 1, 1));
 }
 
 #[test]
@@ -121,7 +138,7 @@ fn the_file_can_be_read_while_it_is_written_and_after() {
     let slot = counters.slot("foreign,XB,answer,none,tcp");
     let area = counters.area().expect("free");
     area.add(slot, Field::Connections, 7);
-    let expected = ("foreign,XB,answer,none,tcp".to_owned(), [0, 0, 0, 0, 0, 7]);
+    let expected = ("foreign,XB,answer,none,tcp".to_owned(), [0, 0, 0, 0, 0, 7, 0, 0]);
     assert_eq!(read_file(&path).expect("live").0[1], expected);
     drop((area, counters));
     let (slots, scalars) = read_file(&path).expect("dead");

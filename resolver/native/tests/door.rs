@@ -34,6 +34,7 @@ fn ask(ticket: u64, slot: u32, timeout: Duration) -> Ask {
         tcp: false,
         edns: Options::Plain,
         randomise_case: true,
+        needed: 2,
         raw: None,
     }
 }
@@ -74,9 +75,9 @@ fn each_ticket_comes_back_once_and_what_was_sent_is_what_arrived() {
         .collect();
     tickets.sort_unstable();
     assert_eq!(tickets, (0..50).collect::<Vec<u64>>());
-    let (_, [intended, sent, replies, ..]) =
-        counters.slots().into_iter().find(|(label, _)| label == "test").unwrap();
+    let [intended, sent, replies, .., labels, beyond] = row(&counters);
     assert_eq!((intended, sent, replies), (50, 50, 50));
+    assert_eq!((labels, beyond), (150, 50), "three labels each, of which the zone needs two");
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn message(id: u16, octets: usize) -> Vec<u8> {
     message
 }
 
-fn row(counters: &Counters) -> [u64; 6] {
+fn row(counters: &Counters) -> [u64; 8] {
     counters.slots().into_iter().find(|(label, _)| label == "test").unwrap().1
 }
 
@@ -164,7 +165,7 @@ fn a_transfer_has_many_messages_and_one_end() {
     assert_eq!(door.in_flight(), 0);
     assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
     let arrived = (102 + 22 + 30_002 + 42) as u64;
-    assert_eq!(row(&counters), [1, 1, 3, QUERY.len() as u64 + 2, arrived, 1]);
+    assert_eq!(row(&counters), [1, 1, 3, QUERY.len() as u64 + 2, arrived, 1, 0, 0]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ SECONDS: dict[str, tuple[str, str]] = {
 }
 # What we always do; a scenario that wants it otherwise is skipped.
 ALWAYS: dict[str, tuple[object, ...]] = {
-    "qname_minimisation_strict": (False,),
+    "qname_minimisation_strict": (True, False),  # below
     "harden_glue": (True,),
     "harden_unverified_glue": (True,),
     "harden_dnssec_stripped": (True,),
@@ -85,7 +85,7 @@ class Inland(Adapter):
             # Nothing but the scenario's own traffic.
             "resolution": {"prime": False, "case_randomisation": False, "workers": 1},
             "dnssec": {"validate": wanted.validate},
-            "border": {"mode": "observe", "registry": False},
+            "border": {"mode": "observe", "registry": False, "privacy": "relaxed"},
             "local": {"special_use": False},
             "cache": {"answers": "16MiB", "records": "16MiB", "serve_stale": None},
             "metrics": {"listen": None},
@@ -101,6 +101,8 @@ class Inland(Adapter):
             document["dnssec"]["trust_anchors"] = str(anchors)
         if wanted.options.get("do_not_query_localhost") is False:
             document["resolution"]["never_ask"] = []
+        if wanted.options.get("qname_minimisation_strict"):
+            document["border"]["privacy"] = "strict"  # nothing is known to be domestic
         if wanted.options.get("serve_stale"):
             document["cache"]["serve_stale"] = "1d"
         for name, value in wanted.options.items():

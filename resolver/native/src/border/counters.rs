@@ -41,13 +41,15 @@ impl Clock {
     }
 }
 
-type SlotTuple = (String, u64, u64, u64, u64, u64, u64);
+type SlotTuple = (String, u64, u64, u64, u64, u64, u64, u64, u64);
 
 fn slot_tuples(slots: Vec<SlotSums>) -> Vec<SlotTuple> {
     slots
         .into_iter()
-        .map(|(label, [intended, sent, replies, octets_sent, octets_received, connections])| {
-            (label, intended, sent, replies, octets_sent, octets_received, connections)
+        .map(|(label, sums)| {
+            let [intended, sent, replies, octets_sent, octets_received, streams, labels, beyond] =
+                sums;
+            (label, intended, sent, replies, octets_sent, octets_received, streams, labels, beyond)
         })
         .collect()
 }

@@ -52,10 +52,10 @@ struct Door {
     inner: exchange::Door,
 }
 
-type AskTuple<'py> = (u64, Bound<'py, PyAny>, Bound<'py, PyAny>, u16, u32, f64, bool, u8, bool);
+type AskTuple<'py> = (u64, Bound<'py, PyAny>, Bound<'py, PyAny>, u16, u32, f64, bool, u8, bool, u8);
 
 fn ask_from_python(ask: AskTuple<'_>) -> PyResult<Ask> {
-    let (ticket, address, name, rtype, slot, timeout, tcp, edns, randomise_case) = ask;
+    let (ticket, address, name, rtype, slot, timeout, tcp, edns, randomise_case, needed) = ask;
     Ok(Ask {
         ticket,
         address: address_from_octets(address.extract()?)?,
@@ -66,6 +66,7 @@ fn ask_from_python(ask: AskTuple<'_>) -> PyResult<Ask> {
         tcp,
         edns: Options::from_number(edns),
         randomise_case,
+        needed,
         raw: None,
     })
 }
@@ -88,6 +89,7 @@ fn raw_ask_from_python(ask: RawAskTuple<'_>) -> PyResult<Ask> {
         tcp,
         edns: Options::Plain,
         randomise_case: false,
+        needed: u8::MAX, // the apex of a zone is all that transfers ask of
         raw: Some(query.into()),
     })
 }

@@ -17,6 +17,7 @@ use crate::plan::report::{Punt, PuntResult, Unlocated};
 use crate::plan::{self, Bounds, Plan, Server, Side};
 use crate::wire::ask::Options;
 use crate::wire::micros;
+use crate::wire::name::labels;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Plans>()
@@ -136,6 +137,7 @@ impl Plans {
             view,
             zone: Box::from(plain_name(zone)?),
             any_depth,
+            needed: labels(zone) as u8 + 1, // a name has at most 127
             randomise_case,
             own_set: own_set.iter().map(|name| Box::from(name.as_bytes())).collect(),
             destination,

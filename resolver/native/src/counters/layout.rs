@@ -34,10 +34,13 @@ pub enum Field {
     OctetsSent,
     OctetsReceived,
     Connections,
+    /// Of the names in what was sent (see `Shown`).
+    Labels,
+    LabelsBeyond,
 }
 
 /// Number of [`Field`]s.
-pub const FIELDS: usize = 6;
+pub const FIELDS: usize = 8;
 
 macro_rules! scalars {
     ($($(#[$doc:meta])* $variant:ident $name:literal,)*) => {

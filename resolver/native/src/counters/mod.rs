@@ -23,6 +23,8 @@ pub use layout::{
 use map::Map;
 pub use read::{SlotSums, read_file};
 
+use crate::wire::name;
+
 /// Why a counters file cannot be used.
 #[derive(Debug)]
 pub enum StateError {
@@ -134,6 +136,22 @@ impl Counters {
     }
 }
 
+/// What a question shows of its name: how many labels, and how many of them beyond those that any
+/// question to its zone needs, which are the zone's own and one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    labels: u64,
+    beyond: u64,
+}
+
+impl Shown {
+    /// Of the name at the start of `name`; `needed`: labels that its zone needs.
+    pub fn of(name: &[u8], needed: u8) -> Self {
+        let labels = name::labels(name);
+        Self { labels, beyond: labels.saturating_sub(needed.into()) }
+    }
+}
+
 /// The counters of one thread. Not `Sync`: there is one writer.
 pub struct Area {
     map: Arc<Map>,
@@ -149,6 +167,16 @@ impl Area {
     pub fn add(&self, slot: u32, field: Field, more: u64) {
         let slot = if (slot as usize) < SLOTS_MAX { slot as usize } else { 0 };
         self.bump(layout::SLOTS_AT + slot * FIELDS + field as usize, more);
+    }
+
+    /// Count a question that the kernel has taken. What it has shown comes last: a reader sees
+    /// labels of questions that are counted, or a little less.
+    pub fn sent(&self, slot: u32, shown: Shown) {
+        self.add(slot, Field::Sent, 1);
+        self.add(slot, Field::Labels, shown.labels);
+        if shown.beyond > 0 {
+            self.add(slot, Field::LabelsBeyond, shown.beyond);
+        }
     }
 
     /// Add to a scalar.

@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::matching::{self, Match, judge};
 use super::worker::{CHANNEL, Due, Waiting, Worker};
 use super::{Ask, Failure, Got, Outcome};
-use crate::counters::{Field, Scalar};
+use crate::counters::{Field, Scalar, Shown};
 use crate::sys::poll::{HANGUP, READ, WRITE};
 use crate::sys::slab::Key;
 use crate::sys::socket::{Socket, would_block};
@@ -39,6 +39,7 @@ struct Unsent {
     slot: u32,
     left: usize,
     intended: bool,
+    shown: Shown,
 }
 
 /// A connection to a server.
@@ -66,11 +67,12 @@ impl Channel {
         matches!(self.questions.get(&id), Some(Some(waiting)) if waiting.deadline == deadline)
     }
 
-    fn add(&mut self, waiting: Waiting) {
+    fn add(&mut self, waiting: Waiting, shown: Shown) {
         let id = matching::id(&waiting.query).unwrap_or_default();
         stream::append(&mut self.out, &waiting.query);
         let octets = waiting.query.len() + stream::PREFIX;
-        self.unsent.push_back(Unsent { id, slot: waiting.slot, left: octets, intended: false });
+        let (slot, intended) = (waiting.slot, false);
+        self.unsent.push_back(Unsent { id, slot, left: octets, intended, shown });
         self.questions.insert(id, Some(waiting));
         self.live += 1;
     }
@@ -94,7 +96,7 @@ impl Worker {
             query[..2].copy_from_slice(&id.to_be_bytes());
         }
         let deadline = asked + ask.timeout;
-        channel.add(Waiting {
+        let waiting = Waiting {
             ticket: ask.ticket,
             slot: ask.slot,
             query,
@@ -103,7 +105,8 @@ impl Worker {
             asked,
             sent: asked,
             deadline,
-        });
+        };
+        channel.add(waiting, ask.shown());
         self.timers.push(deadline, Due::Question(key, id));
         if !channel.connecting {
             self.flush_channel(key);
@@ -261,7 +264,7 @@ impl Worker {
                 if first.left > 0 {
                     break;
                 }
-                self.books.add(first.slot, Field::Sent, 1);
+                self.books.sent(first.slot, first.shown);
                 if let Some(Some(waiting)) = channel.questions.get_mut(&first.id) {
                     waiting.sent = now;
                 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::tcp::{handshake_failure, refusal};
 use super::worker::{Due, TRANSFER, Worker};
 use super::{Ask, Failure, Got, Outcome, matching};
-use crate::counters::{Field, Scalar};
+use crate::counters::{Field, Scalar, Shown};
 use crate::sys::poll::{HANGUP, READ, WRITE};
 use crate::sys::slab::Key;
 use crate::sys::socket::{Socket, would_block};
@@ -30,6 +30,7 @@ pub struct Transfer {
     id: [u8; 2],
     out: Vec<u8>,
     intended: bool,
+    shown: Shown,
     arrived: Vec<u8>,
     /// Messages that may still be handed to Python.
     credit: usize,
@@ -81,6 +82,7 @@ impl Worker {
             id: [query[0], query[1]],
             out,
             intended: false,
+            shown: ask.shown(),
             arrived: Vec::new(),
             credit: AHEAD_MAX,
             mask: READ | WRITE,
@@ -154,7 +156,7 @@ impl Worker {
                     transfer.out.drain(..taken);
                     self.books.add(transfer.slot, Field::OctetsSent, taken as u64);
                     if transfer.out.is_empty() {
-                        self.books.add(transfer.slot, Field::Sent, 1);
+                        self.books.sent(transfer.slot, transfer.shown);
                     }
                 }
                 Err(error) if would_block(&error) => return,

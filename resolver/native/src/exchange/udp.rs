@@ -68,7 +68,7 @@ impl Worker {
             }),
         });
         if self.transmit(key) {
-            self.books.add(ask.slot, Field::Sent, 1);
+            self.books.sent(ask.slot, ask.shown());
             self.books.add(ask.slot, Field::OctetsSent, length as u64);
             self.timers.push(deadline, Due::Datagram(key));
         } else {

@@ -22,7 +22,7 @@ use super::report::{Lookup, News, Punt, PuntResult, Unlocated};
 use super::{Found, Plan, Plans};
 use crate::cache::answers::Key as AnswerKey;
 use crate::clock::Clock;
-use crate::counters::{Area, Field, Scalar};
+use crate::counters::{Area, Field, Scalar, Shown};
 use crate::exchange::matching::{Match, judge};
 use crate::exchange::{Failure, ports};
 use crate::listen::{Clients, Miss, VIEW};
@@ -229,6 +229,7 @@ impl Carrier {
         let (slot, wait) = (server.slot, server.wait);
         let address = SocketAddr::new(server.address, self.plans.bounds.port);
         let query = self.query(&plan, chosen, &name, rtype);
+        let shown = Shown::of(&name, plan.needed);
         let (zone, mark, client) = (miss.zone, miss.mark, miss.origin.client().ip());
         books.count(Scalar::Planned, 1);
         // Before the first call that could fail for reasons of the network (see the door).
@@ -258,7 +259,7 @@ impl Carrier {
             }
             return;
         }
-        books.add(slot, Field::Sent, 1);
+        books.sent(slot, shown);
         books.add(slot, Field::OctetsSent, length as u64);
         self.timers.push(sent + wait, key);
         self.same.insert(mark, key);

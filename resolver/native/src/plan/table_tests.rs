@@ -59,6 +59,7 @@ fn plan(zone: &[u8], any_depth: bool, expires: f64) -> Plan {
         view: 0,
         zone: Box::from(zone),
         any_depth,
+        needed: 3,
         randomise_case: true,
         own_set: vec![Box::from(NS1)],
         destination: 3,

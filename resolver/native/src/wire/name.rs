@@ -112,6 +112,17 @@ pub fn is_plain(name: &[u8]) -> bool {
     plain_length(name) == Ok(name.len())
 }
 
+/// Labels of the uncompressed name at the start of `data`, the root's left out. What is cut short
+/// has those that are there.
+pub fn labels(data: &[u8]) -> u64 {
+    let (mut at, mut count) = (0, 0);
+    while let Some(octet @ 1..=63) = data.get(at) {
+        at += 1 + usize::from(*octet);
+        count += 1;
+    }
+    count
+}
+
 /// Whether `name` is `zone` or below it; both plain and in lower case.
 pub fn is_subdomain(name: &[u8], zone: &[u8]) -> bool {
     if !name.ends_with(zone) {
