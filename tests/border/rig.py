@@ -119,7 +119,11 @@ class Rig:
 
     def status(self) -> dict[str, Any]:
         """What ``inland control status`` says."""
-        return request(self.folder / "control.sock", {"command": "status"})
+        return self.command("status")
+
+    def command(self, name: str, **more: Any) -> dict[str, Any]:
+        """One command over the control socket."""
+        return request(self.folder / "control.sock", {"command": name, **more}, 120.0)
 
     def ask(
         self,

@@ -12,6 +12,7 @@ from subprocess import TimeoutExpired
 
 import pytest
 
+from resolver.counters import read_counters
 from testbed.netns import Netns
 from tests.border.rig import Rig, Totals, netns_or_skip
 
@@ -101,6 +102,29 @@ def test_cut_border_and_back(net: Netns, tmp_path: Path) -> None:
         assert rig.ask(names(net, 3), clients=50).wait(120) == 0
         rig.settle()
         law(rig.books(), rig.border())
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.05])
+def test_while_delegations_are_watched(net: Netns, tmp_path: Path, loss: float) -> None:
+    """The looks of the watch are exchanges like others, and none of them escapes without need."""
+    followed = [z for z in net.world.delegations if z.endswith("xa.")]
+    watch = {"zones": followed, "gap": "1s"}
+    with Rig(net, tmp_path, watch=watch) as rig:
+        net.loss(loss)
+        clients = rig.ask(names(net, 2), clients=50)
+        rig.command("watch", look=True)
+        assert clients.wait(120) == 0
+        told = rig.status()
+        assert told["watch"]["followed"] > 100
+        assert told["watch"]["changes"] <= told["watch"]["unreachable"]  # no false alarm
+        assert told["needless_escapes"] == 0
+        rig.config["watch"] = {"listed": False}
+        rig.write()
+        rig.command("reload")
+        rig.settle()
+        law(rig.books(), rig.border())
+        purposes = {row.purpose for row in read_counters(rig.counters).exchanges}
+        assert "verification" in purposes
 
 
 def test_one_datagram_left_out_breaks_the_law() -> None:
