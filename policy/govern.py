@@ -3,7 +3,8 @@
 Responsible for the rulebooks of a policy and of its shadow, for the classes of clients that both
 tell apart, and for the generation: it changes when a rule, a view, or a source that rules ask does.
 
-Limitations: a change of the shadow changes the generation only when it changes the classes.
+Limitations: a change of the shadow changes the generation only when it changes the classes. The
+number under which answers are kept always does, since they tell what the shadow would have done.
 """
 
 import hashlib
@@ -49,7 +50,7 @@ def governed(
         shadow_ruleset=shadow,
         ground=ground,
         generation=generation,
-        generation_number=int(generation[:16], 16) >> 1,
+        generation_number=_number(generation, shadow),
     )
 
 
@@ -76,3 +77,9 @@ def _generation(
     ]
     text = json.dumps(content, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _number(generation: str, shadow: Ruleset | None) -> int:
+    if shadow is not None:
+        generation = hashlib.sha256(f"{generation} {shadow.digest()}".encode()).hexdigest()
+    return int(generation[:16], 16) >> 1

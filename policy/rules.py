@@ -6,7 +6,7 @@ of the values of one criterion one is enough. Exact names, suffixes and lists ar
 
 Source: RFC 8914 sections 4.16 to 4.19 (who ordered a block decides the extended error).
 
-Limitations: names are those asked for, not those of aliases on the way to the answer.
+Limitations: a rule speaks of one name; the core asks for each name on a chain of aliases.
 """
 
 import hashlib

@@ -8,6 +8,8 @@ queue their news and make a file descriptor readable.
 from collections.abc import Sequence
 from typing import final
 
+from resolver._native_ranges import RangeLayer as RangeLayer
+from resolver._native_ranges import RangeTable as RangeTable
 from resolver._native_tables import NameTable as NameTable
 from resolver._native_tables import PolicyZone as PolicyZone
 from resolver._native_tables import read_zone_file as read_zone_file
@@ -31,12 +33,14 @@ MessageTuple = tuple[
 ]
 """(extended rcode, AA, TC, RA, (qname, qtype) or None, answer, authority, additional, EDNS)."""
 
-MissTuple = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int]
-"""(token, qname, qtype, qclass, RD, DO, CD, transport 0 UDP 1 TCP, client address, view)."""
+MissTuple = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int, int]
+"""(token, qname, qtype, qclass, RD, DO, CD, transport 0 UDP 1 TCP, client address, view, generation
+that the view is of)."""
 
 AskTuple = tuple[int, bytes, bytes, int, int, float, bool, int, bool, int]
 """(ticket, address, qname, qtype, counter slot, timeout, tcp, edns 0 without 1 with 2 asking for
-the identity (RFC 5001), randomise case, labels that any question to its zone needs)."""
+the identity (RFC 5001) 4 as 0 with RD 5 as 1 with RD, randomise case, labels that any question to
+its zone needs)."""
 
 OutcomeTuple = tuple[int, int, MessageTuple | None, float, int]
 """(ticket, failure 0 none 1 timeout 2 unreachable 3 malformed 4 case 5 closed 6 not sent,
@@ -55,9 +59,11 @@ SumTuple = tuple[tuple[int, int, int, int], int, list[int], float]
 UnlocatedTuple = tuple[
     int, int, bytes, int, int, int, float, list[bytes],
     list[tuple[bool, bool, float, "Answer"]], list[tuple[int, bytes, float]],
+    list[tuple[int, int]],
 ]  # fmt: skip
 """(plan, server, qname, qtype, rcode, end 0 answer 1 nodata 2 nxdomain 3 shed, rtt, addresses,
-(DO, CD, life, answer) each, (transport, address, seconds) of each client)."""
+(DO, CD, life, answer) each, (transport, address, seconds) of each client, (view, generation) for
+which they are)."""
 
 PuntTuple = tuple[
     int, int, bytes, int, int, MessageTuple | None, float, int, list[MissTuple]
@@ -135,7 +141,7 @@ class Answer:
     def __new__(
         cls, name: bytes, rtype: int, rclass: int, rcode: int, answer: Sequence[RRsetTuple],
         authority: Sequence[RRsetTuple], additional: Sequence[RRsetTuple],
-        ede: Sequence[tuple[int, str]], now: float,
+        ede: Sequence[tuple[int, str]], now: float, truncated: bool = False,
     ) -> Answer:  # fmt: skip
         """TTLs of the records count from ``now``. Signatures are written as RRSIG records after
         the records they cover; leave them out for a client without DO. Records that do not fit
@@ -152,11 +158,13 @@ class AnswerCache:
     def put(
         self, view: int, name: bytes, rtype: int, do: bool, cd: bool, generation: int,
         answer: Answer, lifetime: float, destination: int, now: float, stale: bool = False,
+        manner: int = 0, tag: int = 0,
     ) -> None:  # fmt: skip
         """Keep ``answer`` for ``lifetime`` seconds. ``destination``: 0 domestic 1 foreign 2 mixed
         3 none. Entries of another generation than the current one are never served, nor kept when
         they come late. One that is ``stale`` (of stale data) keeps its TTLs, is never due, and
-        its hits are counted as ``stale_hits``."""
+        its hits are counted as ``stale_hits``. ``manner``: 0 as it is, 1 no reply at all, 2 over
+        UDP only TC. Hits of one with a ``tag`` (below 4096) are counted under it, too."""
 
     def peek(
         self, view: int, name: bytes, rtype: int, do: bool, cd: bool, now: float
@@ -195,6 +203,9 @@ class Counters:
 
     def hits(self) -> list[tuple[int, int, int]]:
         """(transport 0 UDP 1 TCP, destination, answers served from the answer cache)."""
+
+    def tags(self) -> list[tuple[int, int]]:
+        """(tag, hits) of the tags that had any."""
 
     def hit_seconds(self) -> tuple[list[int], float]:
         """Hits in each bucket (bounds: ``HIT_SECONDS_BOUNDS``, then above) and their sum."""
@@ -249,6 +260,14 @@ class Listener:
         """(token, address, message) of each NOTIFY from an address that may send it."""
 
     def reply_notices(self, replies: Sequence[tuple[int, bytes]]) -> None: ...
+    def silence(self, tokens: Sequence[int]) -> None:
+        """No reply for these clients; unknown tokens are ignored."""
+
+    def set_views(self, rows: Sequence[tuple[str, int]], generation: int) -> None:
+        """Prefixes (CIDR) with the views of their addresses: the longest counts, all others are in
+        view 0. Answers of another generation are not given to clients. Raises ``ValueError``."""
+
+    def view(self, address: bytes) -> int: ...
     def set_access(self, allow: Sequence[str]) -> None:
         """Replace the access list (CIDR). Raises ``ValueError``."""
 
@@ -297,10 +316,12 @@ class Plans:
         servers: Sequence[tuple[bytes, int, float, int, float]],
         expires: float,
         until: float,
+        tag: int = 0,
     ) -> None:
         """Put a plan in force until ``expires``; from then until ``until`` the cut is barred.
         ``servers``: (address, counter slot, wait, EDNS, score) each; ``destination``: of answers
-        without addresses; ``own_set``: the zone's NS set, any other that comes is Python's."""
+        without addresses; ``own_set``: the zone's NS set, any other that comes is Python's;
+        ``tag``: of its answers, as in the cache."""
 
     def bar(self, view: int, zone: bytes, expires: float) -> None:
         """A cut without a plan: misses below it are Python's, whatever is planned above."""
@@ -317,8 +338,11 @@ class Plans:
     def locate(self, sides: Sequence[tuple[bytes, int]]) -> None:
         """Where addresses in answers are: 0 domestic 1 foreign 2 of no place."""
 
-    def set_generation(self, generation: int) -> None:
-        """Another policy: plans and sides are void, barriers stay."""
+    def set_policy(
+        self, generation: int, tables: Sequence[NameTable], views: Sequence[int]
+    ) -> None:
+        """Another policy: plans and sides are void, barriers stay. Python's are the questions for
+        names that one of the ``tables`` has, and those from ``views``."""
 
     def stop(self) -> None:
         """Carry out no plan from now on."""
@@ -368,31 +392,3 @@ class Door:
     def in_flight(self) -> int: ...
     def close(self) -> None:
         """Close all sockets, join the threads. Idempotent."""
-
-@final
-class RangeLayer:
-    """What one source says of each address: a number, 0 for nothing."""
-
-    @staticmethod
-    def from_rows(v4: bytes, v6: bytes) -> RangeLayer:
-        """Rows of (first, last, value): two addresses, the value as u32 of the machine. The
-        narrowest speaks. Raises ``ValueError(family, row, row)`` when two are equal or cross."""
-
-    @staticmethod
-    def from_mmdb(data: bytes, node_count: int, record_size: int, ip_version: int) -> RangeLayer:
-        """The search tree of an MMDB; values are offsets in its data section plus one. Raises
-        ``ValueError`` when the tree is damaged."""
-
-    def steps(self) -> tuple[int, int]: ...
-
-@final
-class RangeTable:
-    """Several layers over each other: one search finds what all of them say."""
-
-    def __new__(cls, layers: Sequence[RangeLayer]) -> RangeTable: ...
-    def find(self, address: bytes) -> int:
-        """The combination that holds at an address of 4 or 16 octets."""
-    def values(self, combination: int) -> tuple[int, ...]:
-        """What each layer says in a combination, in their order."""
-    def sizes(self) -> tuple[int, int, int, int]:
-        """Steps of IPv4 and of IPv6, combinations, octets held."""

@@ -51,15 +51,17 @@ from resolver.control import Command, ControlServer
 from resolver.counters import Counters
 from resolver.errors import ConfigError, InlandError, StateError
 from resolver.evidence import accept, facts_of, tell
+from resolver.in_force import InForce, OwnWork
+from resolver.limits_views import SWAP_SETTLE_SECONDS
 from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts
 from resolver.metrics_mirrors import mirror_metrics
+from resolver.metrics_policy import policy_metrics
 from resolver.metrics_privacy import privacy_metrics
 from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_reloads import Reloads
 from resolver.metrics_watch import watch_metrics
 from resolver.mirrors.notify import Notices
-from resolver.plan import Planner
 from resolver.prove import Prover
 from resolver.records import NullSink, RecordQueue
 from resolver.resolve import Driver
@@ -103,19 +105,20 @@ class App:
         self._core = make_core(loaded, self._records)
         self._prover = Prover(self._core, self._clock)
         self._loaded = loaded = self._proving(loaded)
-        self._core.policy = loaded.policy
+        self._in_force = InForce(self._core, loaded.policy)
         transfers = make_transfer_door(config, self._clock, self._counters)
         closing.callback(transfers.close)
         self._keeper = make_keeper(loaded, self._core, self._clock, transfers, self._internal)
         telling = Telling(self._internal, self._queue.put)
         self._watcher = make_watcher(loaded, self._core, self._clock, telling)
-        scheduler = Scheduler(self._core)
+        scheduler = Scheduler(self._core, self._internal)
         self._driver = Driver(scheduler, self._door, self._clock)
         closing.callback(self._driver.close)
+        self._own_work = OwnWork(self._core, self._driver)
         self._plans: NativePlans | None = None
         if config.resolution.plans:
             self._plans = make_plans(loaded, self._answers, self._records, self._counters)
-            self._core.planner = Planner(self._plans)
+            self._in_force.plan_with(self._plans, loaded.policy)
             self._driver.watch(self._plans.fileno())
         self._listener = self._listen(config, workers)
         closing.callback(self._listener.close)
@@ -129,9 +132,9 @@ class App:
             self._tally,
             loaded.policy,
             self._carried(),
+            self._in_force.decider,
         )
         self._core.on_fault = self._service.fault
-        scheduler.internal = self._service.internal
         self._driver.attach(self._service)
         self.exporter = Exporter(self._counters, self._tally, self._facts, __version__, self._more)
         front = Front(lambda: sorted(self._loaded.policy.home), self._tally.worst)
@@ -149,6 +152,7 @@ class App:
         yield from watch_metrics(self._watcher)
         yield from self._reloads.metrics()
         yield from privacy_metrics(self._counters, self._core.withheld)
+        yield from policy_metrics(self._in_force.tags, self._tally, self._counters)
 
     def _carried(self) -> Carried | None:
         parts = self._core, self._clock, self._answers, self._queue, self._tally
@@ -187,7 +191,7 @@ class App:
                 nursery.start_soon(self._keeper.run)
                 nursery.start_soon(Notices((self._keeper,), self._listener).run)
                 nursery.start_soon(self._prover.run, self._driver.verify)
-                nursery.start_soon(self._watcher.run, self._driver.lookup)
+                nursery.start_soon(self._watcher.run, self._own_work.lookup)
                 self._announce()
                 # Of this thread alone: those of native have been started.
                 nice = os.getpriority(os.PRIO_PROCESS, 0) + limits.INTERPRETER_NICE
@@ -264,6 +268,7 @@ class App:
         try:
             with self._reloads.attempt():
                 done = self._swap(await trio.to_thread.run_sync(self._load, self._last))
+            await trio.sleep(SWAP_SETTLE_SECONDS)
             await trio.to_thread.run_sync(accept, self._last)
             tell(self._loaded.policy, self._last)
             for warning in await trio.to_thread.run_sync(self._reloads.settle, self._loaded.config):
@@ -275,11 +280,8 @@ class App:
     def _swap(self, loaded: Loaded) -> dict[str, Any]:
         """One step between two turns: nothing awaits in here."""
         old, loaded = self._loaded, self._proving(loaded)
-        self._core.settings, self._core.policy = loaded.settings, loaded.policy
-        self._core.planner.restart()
-        if self._plans is not None:
-            self._plans.set_policy(loaded.policy)
-        self._service.set_policy(loaded.policy)
+        self._in_force.swap(loaded.policy, loaded.settings, self._plans, self._service)
+        self._own_work.follow()
         self._listener.set_access([str(network) for network in loaded.config.access.allow])
         self._keeper.configure(loaded.mirrors)
         self._watcher.configure(followed_of(loaded))

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from policy.decision import PLAIN, Way
 from resolver import limits
 from resolver.contest import Candidate, Contest, Step
 from resolver.delegation import Delegation
@@ -17,6 +18,7 @@ from resolver.minimise import Shown
 from resolver.model import (
     Ask,
     Failure,
+    Label,
     Message,
     Outcome,
     Purpose,
@@ -30,6 +32,7 @@ from resolver.names import Name
 from resolver.plan import Punt
 from resolver.response import Broken, Lame, Meaning, classify
 from resolver.scrub import scrub
+from resolver.selection import forbids, is_closed
 from resolver.task import Task
 from resolver.wishes import (
     Arrived,
@@ -84,7 +87,7 @@ class _Asking:
         self.cut = cut
         self.shown = shown
         self.whole = whole
-        self.contest = Contest(task.core, cut, task.now)
+        self.contest = Contest(task.core, cut, task.now, task.selection)
         self.spoke = False
         self.withheld = False
         self.glue_doubted = False
@@ -148,15 +151,27 @@ class _Asking:
         core.servers.get(candidate.address).silent(sent, self.task.now)
         core.planner.struck(core, self.cut.zone, candidate.address)
 
+    def _label(self, candidate: Candidate, purpose: Purpose) -> Label | None:
+        """What an exchange with a server is counted under; ``None``: it must not be made, since the
+        verdict is another one by now."""
+        label, selection = self.contest.label(candidate.address, purpose), self.task.selection
+        if selection is not PLAIN and forbids(selection, label.verdict):
+            candidate.failed = True
+            return None
+        return label
+
     def _try(
         self, candidate: Candidate, transport: Transport, edns: bool | None = None
     ) -> Generator[Wish, News, Reply | None]:
         """Send one try and hear the first news after it."""
         task, contest = self.task, self.contest
         server = candidate.server
+        label = self._label(candidate, task.purpose)
+        if label is None:
+            return None
+        recursion = task.selection.way is Way.FORWARD
         stream = transport is Transport.TCP
         wait = limits.TCP_SECONDS if stream else server.wait(candidate.tries)
-        label = task.core.policy.label(candidate.address, task.purpose, contest.domestic_known)
         ask = Ask(
             candidate.address,
             self.shown.to(label.verdict, task.core.settings.strict_abroad),
@@ -165,9 +180,10 @@ class _Asking:
             transport,
             server.no_edns_until <= task.now if edns is None else edns,
             task.core.settings.randomise_case and not stream,
-            task.core.proofs.wants_identity(candidate.address),
+            not recursion and task.core.proofs.wants_identity(candidate.address),
             candidate.tries == 0,
             self.shown.needed,
+            recursion,
         )
         needless = contest.is_needless(candidate, task.now)
         tried = Tried(ask, self.cut.zone, candidate.name, candidate.tier, needless)
@@ -211,6 +227,10 @@ class _Asking:
         settings = self.task.core.settings
         message = scrub(outcome.message, self.cut.zone, settings.ttl_max)
         question, abroad = tried.ask.question, tried.ask.label.verdict is not Verdict.DOMESTIC
+        if tried.ask.recursion:
+            # A forwarder answers from its cache: who offers recursion has the last word (RFC 1034
+            # section 4.3.1).
+            message = message._replace(authoritative=message.recursive, recursive=False)
         meaning: Meaning = Broken("truncated")  # a stream has room for everything
         if not message.truncated:
             meaning = classify(message, self.cut.zone, question, settings.ttl_negative_max)
@@ -267,6 +287,8 @@ class _Asking:
         for question, result in zip(questions, results, strict=False):
             if result is None:
                 continue
+            if result.rcode == Rcode.SERVFAIL and is_closed(self.task.selection):
+                continue  # others may find it
             # An NS target must not be an alias (RFC 2181 section 10.3): only records at the
             # name itself count.
             records = [
@@ -293,10 +315,10 @@ class _Asking:
 
     def _want_probes(self, held: list[Candidate]) -> None:
         for candidate in held:
-            if candidate.server.probe_due(self.task.now):
-                label = self.task.core.policy.label(
-                    candidate.address, Purpose.VERIFICATION, self.contest.domestic_known
-                )
+            if not candidate.server.probe_due(self.task.now):
+                continue
+            label = self._label(candidate, Purpose.VERIFICATION)
+            if label is not None:
                 self.task.probe(
                     Probe(self.cut.zone, candidate.name, candidate.address, label, candidate.tier)
                 )

@@ -117,9 +117,15 @@ class AnswerKey(NamedTuple):
 
 
 def build_answer(
-    question: Question, sections: Sections, now: float, rclass: int = IN
+    question: Question,
+    sections: Sections,
+    now: float,
+    rclass: int = IN,
+    *,
+    truncated: bool = False,
 ) -> _native.Answer:
-    """The reply for ``sections``; its TTLs count down from ``now``."""
+    """The reply for ``sections``; its TTLs count down from ``now``. ``truncated``: it says that
+    there is more over TCP."""
     return _native.Answer(
         question.name,
         question.rtype,
@@ -130,6 +136,7 @@ def build_answer(
         (),
         sections.ede,
         now,
+        truncated,
     )
 
 
@@ -150,8 +157,11 @@ class AnswerStore:
         now: float,
         *,
         stale: bool = False,
+        manner: int = 0,
+        tag: int = 0,
     ) -> None:
-        """Keep ``answer`` for ``lifetime`` seconds, to be served under ``generation`` only."""
+        """Keep ``answer`` for ``lifetime`` seconds, to be served under ``generation`` only. Of
+        ``manner`` and ``tag`` see :mod:`resolver.decide` and :mod:`resolver.tags`."""
         self.native.put(
             key.view,
             key.question.name,
@@ -164,6 +174,8 @@ class AnswerStore:
             _DESTINATION_NUMBER[destination],
             now,
             stale,
+            manner,
+            tag,
         )
 
     def take_due(self, most: int) -> list[AnswerKey]:

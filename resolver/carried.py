@@ -58,6 +58,8 @@ class Carried:
             zone = done.plan.zone
             tally.lookup(done.transport, route, done.destination, reason, done.count, zone)
             tally.seconds[route].add(done.buckets, done.seconds)
+            if done.plan.tag:
+                tally.tagged(done.plan.tag, done.count)
         for plan, at, times, identity in news.rtts:
             planned = plan.servers[at]
             server = core.servers.get(planned.address)
@@ -71,9 +73,12 @@ class Carried:
         route = route_of(plan, found.server)
         reason = plan.servers[found.server].label.reason
         destination = policy.destination(found.addresses, question.name)
-        for do, cd, life, answer in found.answers:
-            key = AnswerKey(_VIEW, question, do, cd)
-            self._answers.put(key, policy.generation_number, answer, life, destination, now)
+        for view, generation in found.views:
+            for do, cd, life, answer in found.answers:
+                key = AnswerKey(view, question, do, cd)
+                self._answers.put(key, generation, answer, life, destination, now, tag=plan.tag)
+        if plan.tag:
+            self._tally.tagged(plan.tag, len(found.clients))
         tried = plan.tried(found.server, question)
         tried.outcome, tried.rtt = found.end, found.rtt
         exchanges: tuple[Exchange, ...] = (tried.exchange(),)

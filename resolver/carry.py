@@ -4,18 +4,20 @@ Native answers a plain reply by itself and tells of it in sums; it gives everyth
 punt, with the clients that wait. An answer with an address that native has not met is told with
 its addresses, and native learns where they stand.
 
-Limitations: one view; the records of a batch are packed, and read only when a sink wants them.
+Limitations: a plan speaks for all views; the view of a client is not in the packed records, which
+are read only when a sink wants them.
 """
 
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import cast, final
 
 from policy.border import Policy
 from resolver import _native, limits
 from resolver.cache import Answer, AnswerStore, RecordStore
 from resolver.counters import DESTINATIONS, TRANSPORTS, Counters
+from resolver.decide import Concern
 from resolver.exchange import FAILURES
 from resolver.listen import Miss, miss_from_tuple
 from resolver.model import (
@@ -67,6 +69,7 @@ class Unlocated:
     rtt: float
     addresses: tuple[Address, ...]
     answers: Sequence[tuple[bool, bool, float, Answer]]  # DO, CD, life
+    views: Sequence[tuple[int, int]]  # with the generation of each
     clients: Sequence[tuple[int, bytes, float]]  # transport, address, seconds
 
 
@@ -174,13 +177,20 @@ class NativePlans:
             limits.UPSTREAM_LINGER_SECONDS,
             list(seconds_bounds),
         )
-        self.native.set_generation(policy.generation_number)
+        self.native.set_policy(policy.generation_number, (), ())
 
-    def set_policy(self, policy: Policy) -> None:
-        """Another policy: all plans are void, and so is what is known of addresses."""
+    def set_policy(self, policy: Policy, concern: Concern | None = None) -> None:
+        """Another policy: all plans are void, and so is what is known of addresses. ``concern``:
+        names whose questions are Python's."""
         self._policy = policy
         self._parted = _parted(policy)
-        self.native.set_generation(policy.generation_number)
+        views = [number for number, one in enumerate(policy.views, 1) if one.explain]
+        tables: list[_native.NameTable] = []
+        if concern is not None:
+            tables = [_table(concern.rows)]
+            # What a rulebook calls a table of names is one of native's.
+            tables += cast("Sequence[_native.NameTable]", concern.tables)
+        self.native.set_policy(policy.generation_number, tables, views)
 
     def fileno(self) -> int:
         """Readable when there is news."""
@@ -207,6 +217,7 @@ class NativePlans:
             ],
             plan.expires,
             plan.until,
+            plan.tag,
         )
 
     def bar(self, zone: Name, until: float) -> None:
@@ -260,13 +271,23 @@ class NativePlans:
             [
                 Unlocated(
                     found[number], server, Question(Name(name), rtype), rcode, _ENDS[end], rtt,
-                    tuple(map(Address, addresses)), answers, clients,
+                    tuple(map(Address, addresses)), answers, views, clients,
                 )
-                for number, server, name, rtype, rcode, end, rtt, addresses, answers, clients
-                in unlocated
+                for number, server, name, rtype, rcode, end, rtt, addresses, answers, clients,
+                views in unlocated
             ],
             [_punted(found, row, now) for row in punts],
         )  # fmt: skip
+
+
+def _table(rows: Sequence[tuple[Name, bool]]) -> _native.NameTable:
+    """Names, true with all below, as a table."""
+    owners: dict[bytes, None] = {}
+    for name, below in rows:
+        owners[name] = None
+        if below:
+            owners[b"\x01*" + name] = None
+    return _native.NameTable(b"".join([owner + b"\0\0\0\0" for owner in owners]))
 
 
 def _options(server: Server) -> int:

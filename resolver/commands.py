@@ -8,14 +8,13 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast, final
 
-import trio
-
 from policy.border import Policy
 from resolver import identify
 from resolver.cache import AnswerStore, RecordStore
 from resolver.control import Command
 from resolver.core import Core
 from resolver.counters import Clock
+from resolver.decide import Decider
 from resolver.errors import BadName, ControlError
 from resolver.mirrors.wire import Wire
 from resolver.model import (
@@ -30,6 +29,7 @@ from resolver.model import (
     address_text,
 )
 from resolver.names import ROOT, from_text
+from resolver.once import look_up_once
 from resolver.prove import Prover
 from resolver.resolve import Driver
 from resolver.shown import Explanation, located, told_of
@@ -104,20 +104,14 @@ class Commands:
         running, question = self._running, _question(request)
         purpose = Purpose.VERIFICATION if request.get("anew") is True else Purpose.ANSWER
         began = running.clock.now()
-        ended = trio.Event()
-        found: list[tuple[Result, Books]] = []
-
-        def done(result: Result, books: Books) -> None:
-            found.append((result, books))
-            ended.set()
-
-        running.driver.lookup(question, done, purpose)
-        await ended.wait()
-        result, books = found[0]
+        decider = cast("Decider | None", running.core.decider)
+        once = await look_up_once(running.driver, decider, question, running.clock, purpose)
+        result, books = once.result, once.books
         if books.exchanges:
             running.told(question, purpose, result, books)
         seconds = running.clock.now() - began
-        return told_of(Explanation(result, books, self._policy, seconds), question)
+        told = Explanation(result, books, self._policy, seconds, once.effect, once.case)
+        return told_of(told, question)
 
     async def flush(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """``flush``: forget a name, it and all below, or everything.

@@ -16,14 +16,17 @@ from pathlib import Path
 
 MODULES = (
     "policy.border", "policy.decision", "policy.engine", "policy.evaluate", "policy.findings",
-    "policy.modes", "policy.prefixes", "policy.special", "policy.verdict", "policy.windows",
+    "policy.modes", "policy.prefixes", "policy.special", "policy.verdict", "policy.views",
+    "policy.windows",
     "resolver.asking", "resolver.cache", "resolver.carry", "resolver.compose",
-    "resolver.contest", "resolver.core", "resolver.counters", "resolver.delegation",
-    "resolver.descend", "resolver.exchange", "resolver.failures", "resolver.iterate",
-    "resolver.limits", "resolver.listen", "resolver.local", "resolver.minimise", "resolver.model",
-    "resolver.names", "resolver.payers", "resolver.plan", "resolver.resolve", "resolver.response",
-    "resolver.schedule", "resolver.scrub", "resolver.serve", "resolver.servers", "resolver.stale",
-    "resolver.tally", "resolver.task", "resolver.wire", "resolver.wishes", "resolver.worst",
+    "resolver.contest", "resolver.core", "resolver.counters", "resolver.decide",
+    "resolver.delegation", "resolver.descend", "resolver.exchange", "resolver.failures",
+    "resolver.forge", "resolver.forward", "resolver.iterate", "resolver.limits", "resolver.listen",
+    "resolver.local", "resolver.lookups", "resolver.minimise", "resolver.model", "resolver.names",
+    "resolver.payers", "resolver.plan", "resolver.replies", "resolver.resolve",
+    "resolver.response", "resolver.schedule", "resolver.scrub", "resolver.selection",
+    "resolver.serve", "resolver.servers", "resolver.stale", "resolver.tags", "resolver.tally",
+    "resolver.task", "resolver.wire", "resolver.wishes", "resolver.worst",
 )  # fmt: skip
 """What is compiled: on the path of a lookup. A change to any of them makes all interpreted until
 they are compiled again, for they know each other's layout."""
@@ -33,6 +36,7 @@ ALSO = (
     "resolver/limits_page.py",
     "resolver/limits_policy.py",
     "resolver/limits_proof.py",
+    "resolver/limits_views.py",
     "deploy/compile.py",
 )
 """Read when compiling beside the modules themselves."""

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
+from policy.decision import PLAIN, Selection
 from resolver import limits
 from resolver.delegation import Delegation
-from resolver.model import Address, Type, Verdict
+from resolver.model import Address, Label, Purpose, Standing, Type, Verdict
 from resolver.names import Name
+from resolver.selection import labelled, selected
 from resolver.servers import Server
 
 if TYPE_CHECKING:
@@ -57,8 +59,11 @@ class Candidate:
 class Contest:
     """The state of one visit to one zone."""
 
-    def __init__(self, core: "Core", cut: Delegation, now: float) -> None:
+    def __init__(
+        self, core: "Core", cut: Delegation, now: float, selection: Selection = PLAIN
+    ) -> None:
         self.core = core
+        self.selection = selection
         self.cut = cut
         self.candidates: dict[Address, Candidate] = {}
         self.tier = 0
@@ -76,7 +81,7 @@ class Contest:
             for address in addresses:
                 if address in candidates or len(address) not in lengths:
                     continue
-                verdict, _, tier, never, claimed = core.policy.standing(address)
+                verdict, _, tier, never, claimed = self._standing(address)
                 if never:
                     continue
                 if len(candidates) >= limits.ADDRESSES_PER_ZONE:
@@ -89,14 +94,25 @@ class Contest:
                 # Patience with a tier starts again for a server that was not known before.
                 self.began.pop(tier, None)
 
+    def _standing(self, address: Address) -> Standing:
+        standing = self.core.policy.standing(address)
+        if self.selection is PLAIN:
+            return standing
+        return selected(self.selection, standing, address)
+
+    def label(self, address: Address, purpose: Purpose) -> Label:
+        """What an exchange with a server is counted under."""
+        label = self.core.policy.label(address, purpose, self.domestic_known)
+        return label if self.selection is PLAIN else labelled(self.selection, label)
+
     def _weigh_again(self) -> None:
         """The policy was replaced: what is asked from here on follows the new one."""
         self._policy = self.core.policy
         allowed = self.core.usable(self.candidates)
         self.domestic_known = False
         for address, candidate in self.candidates.items():
-            verdict, _, candidate.tier, _, candidate.claimed = self._policy.standing(address)
-            candidate.failed |= address not in allowed
+            verdict, _, candidate.tier, never, candidate.claimed = self._standing(address)
+            candidate.failed |= never or address not in allowed
             if verdict is Verdict.DOMESTIC:
                 self.domestic_known = True
 

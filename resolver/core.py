@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from policy.decision import Selection
 from policy.proof import Proofs
 from resolver import limits
 from resolver.delegation import Delegations
@@ -89,6 +90,24 @@ class BorderPolicy(Protocol):
         """What an exchange with this address is counted under."""
 
 
+class Deciding(Protocol):
+    """What the core asks of the rules in force (:class:`resolver.decide.Decider` is one)."""
+
+    def concerns(self, name: Name) -> bool:
+        """Whether rules may say something of a name, so that an alias to it is not followed
+        before they were asked."""
+
+    def beside(self, question: Question, selection: Selection) -> Selection:
+        """The selection for work on another name that is done for a lookup: the lookup's own, or
+        that of the name where its rule closes and the lookup's does not."""
+
+    def planned(
+        self, zone: Name, names: Sequence[Name], addresses: Sequence[Address]
+    ) -> tuple[Selection, int] | None:
+        """The selection and the tag that hold for whatever is asked below a cut with these name
+        servers, names that rules concern apart; ``None``: there is no such, so no plan."""
+
+
 Hints = tuple[tuple[Name, tuple[Address, ...]], ...]
 
 
@@ -137,6 +156,9 @@ class Core:
     mirrors: Shelf = field(default_factory=Shelf)
     planner: Planner = field(default_factory=lambda: Planner(NoPlans()))
     proofs: Proofs = field(default_factory=_unproved)
+    decider: Deciding | None = None
+    """The rules in force; ``None`` when there are none."""
+
     root_tried: float = float("-inf")
     """When priming was last begun."""
 

@@ -114,6 +114,10 @@ class Counters:
             for transport, destination, count in self.native.hits()
         ]
 
+    def tags(self) -> list[tuple[int, int]]:
+        """Hits of answers with a tag, by tag (:mod:`resolver.tags`)."""
+        return self.native.tags()
+
     def hit_seconds(self) -> tuple[list[int], float]:
         """Hits in each bucket of :data:`HIT_SECONDS_BOUNDS` and above, and the sum of seconds."""
         return self.native.hit_seconds()

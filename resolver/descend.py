@@ -6,6 +6,7 @@ RFC 4035 section 3.1.4.1 (DS is asked of the parent).
 
 from collections.abc import Generator
 
+from policy.decision import Way
 from resolver import limits
 from resolver.asking import Reply, Unanswered, ask_zone
 from resolver.contest import Candidate
@@ -35,6 +36,7 @@ from resolver.response import (
     synthesise,
 )
 from resolver.scrub import scrub
+from resolver.selection import is_closed
 from resolver.servers import Server
 from resolver.task import Task
 from resolver.wishes import LookUpAll, News, Wish
@@ -64,6 +66,8 @@ def descend(task: Task, question: Question) -> Descent:
                 local.meaning.ns, local.message, cut.zone, task.now
             )
             continue
+        if task.selection.way is Way.MIRROR_ONLY:
+            return Unanswered(spoke=False)
         shown = _next_step(task, cut, minimiser)
         if isinstance(shown, Negative):
             return _denied(task, question, shown)
@@ -187,13 +191,15 @@ def _closest(task: Task, name: Name) -> Generator[Wish, News, Delegation]:
     may_prime = (
         core.settings.prime
         and task.question != PRIMING
+        and task.selection.way is not Way.MIRROR_ONLY
         and task.now >= core.root_tried + limits.ROOT_RETRY_SECONDS
     )
     if may_prime:
         yield LookUpAll((PRIMING,), Purpose.BOOTSTRAP)
         if (cut := core.cuts.get(ROOT, task.now)) is not None:
             return cut
-        core.root_tried = task.now
+        if not is_closed(task.selection):  # others may find it
+            core.root_tried = task.now
     hints = core.settings.hints
     return Delegation(ROOT, (name for name, _ in hints), dict(hints), float("inf"))
 

@@ -68,7 +68,7 @@ class NativeDoor:
                     slot(ask.label, ask.transport),
                     ask.timeout,
                     ask.transport is Transport.TCP,
-                    (2 if ask.nsid else 1) if ask.edns else 0,
+                    _options(ask),
                     ask.randomise_case,
                     ask.needed,
                 )
@@ -98,6 +98,13 @@ class NativeDoor:
     def close(self) -> None:
         """Close all sockets and join the threads. Idempotent."""
         self._native.close()
+
+
+def _options(ask: Ask) -> int:
+    """What a question has of EDNS and RD, by native's number."""
+    if ask.recursion:
+        return 5 if ask.edns else 4
+    return (2 if ask.nsid else 1) if ask.edns else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,14 @@ from resolver.assemble import (
     make_records,
     make_transfer_door,
 )
-from resolver.counters import Counters
-from resolver.model import Books, Question, Result
+from resolver.counters import Clock, Counters
+from resolver.decide import Decider, decider_of
+from resolver.model import Question
+from resolver.once import Once, look_up_once
 from resolver.resolve import Driver
 from resolver.schedule import Scheduler
 from resolver.shown import Explanation
+from resolver.tags import Tags
 
 _WORKERS = 1  # one question needs no more
 
@@ -40,22 +43,18 @@ def explain(loaded: Loaded, question: Question) -> Explanation:
         make_keeper(loaded, core, clock, transfers)  # what is on disk, as it is
         driver = Driver(Scheduler(core), door, clock)
         closing.callback(driver.close)
+        decider = core.decider = decider_of(core, loaded.policy, Tags())
         began = clock.now()
-        result, books = trio.run(_resolve, driver, question)
-        return Explanation(result, books, loaded.policy, clock.now() - began)
+        once = trio.run(_resolve, driver, decider, question, clock)
+        seconds = clock.now() - began
+        return Explanation(once.result, once.books, loaded.policy, seconds, once.effect, once.case)
 
 
-async def _resolve(driver: Driver, question: Question) -> tuple[Result, Books]:
-    ended = trio.Event()
-    found: list[tuple[Result, Books]] = []
-
-    def done(result: Result, books: Books) -> None:
-        found.append((result, books))
-        ended.set()
-
+async def _resolve(
+    driver: Driver, decider: Decider | None, question: Question, clock: Clock
+) -> Once:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(driver.run)
-        driver.lookup(question, done)
-        await ended.wait()
+        found = await look_up_once(driver, decider, question, clock)
         nursery.cancel_scope.cancel()
-    return found[0]
+    return found

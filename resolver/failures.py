@@ -9,9 +9,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import final
 
+from policy.decision import PLAIN, Selection, Way
 from resolver import limits, stale
 from resolver.core import Core
 from resolver.model import Ede, Question, Rcode, Result
+from resolver.selection import Key, key_of
 
 
 def servfail(code: Ede, text: str) -> Result:
@@ -30,11 +32,12 @@ class _Failure:
 
 @final
 class Failures:
-    """What has failed. ``now`` is monotonic seconds."""
+    """What has failed, and under which selection: who may ask only at home does not fail for
+    others. ``now`` is monotonic seconds."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._known: OrderedDict[Question, _Failure] = OrderedDict()
+        self._known: OrderedDict[Key, _Failure] = OrderedDict()
 
     def __contains__(self, question: Question) -> bool:
         return question in self._known
@@ -43,13 +46,16 @@ class Failures:
         """Forget all."""
         self._known.clear()
 
-    def remember(self, question: Question, result: Result, now: float) -> None:
+    def remember(
+        self, question: Question, result: Result, now: float, selection: Selection = PLAIN
+    ) -> None:
         """Cache a failure: a second for the first three, so that a client's retries are tried,
         then for twice as long as the last time (RFC 9520 section 3.2). Anything else ends it."""
+        key = key_of(selection, question)
         if result.rcode != Rcode.SERVFAIL:
-            self._known.pop(question, None)
+            self._known.pop(key, None)
             return
-        known = self._known.get(question)
+        known = self._known.get(key)
         if known is not None and now < known.until:
             return
         gap = 0.0
@@ -58,36 +64,50 @@ class Failures:
         first = limits.FAILURE_SECONDS_FIRST
         gap = min(gap * 2, limits.FAILURE_SECONDS_MAX) if gap else first / 4
         until = now + max(first, gap)
-        self._known[question] = _Failure(now, until, gap)
+        self._known[key] = _Failure(now, until, gap)
         self._core.planner.failed(question, until, now)
-        self._known.move_to_end(question)
+        self._known.move_to_end(key)
         if len(self._known) > limits.FAILURES_MAX:
             self._known.popitem(last=False)
 
-    def cached(self, question: Question, now: float, for_client: bool) -> Result | None:
+    def cached(
+        self, question: Question, now: float, for_client: bool, selection: Selection = PLAIN
+    ) -> Result | None:
         """The failure that a question has met a moment ago; for a client it counts for longer where
         there are stale data to be served meanwhile."""
-        known = self._known.get(question)
+        known = self._known.get(key_of(selection, question))
         if known is None:
             return None
         until = known.until
-        if for_client and self.meanwhile(question, now) is not None:
+        if for_client and self.meanwhile(question, now, selection) is not None:
             until = max(until, known.at + limits.STALE_RECHECK_SECONDS)
         if now >= until:
             return None
         return servfail(Ede.CACHED_ERROR, "this question failed a moment ago")
 
-    def meanwhile(self, question: Question, now: float) -> Result | None:
+    def meanwhile(
+        self, question: Question, now: float, selection: Selection = PLAIN
+    ) -> Result | None:
         """What the records hold, for a client that shall not wait for a lookup that takes long."""
+        if not _shows_records(selection):
+            return None
         why = "servers take long to answer"
         return stale.find(self._core, question, now, why, limits.LOOKUP_SECONDS)
 
-    def with_stale(self, question: Question, result: Result, now: float) -> Result:
+    def with_stale(
+        self, question: Question, result: Result, now: float, selection: Selection = PLAIN
+    ) -> Result:
         """A failure with what is shown in its place, until it is time to try again."""
-        if result.rcode != Rcode.SERVFAIL:
+        if result.rcode != Rcode.SERVFAIL or not _shows_records(selection):
             return result
-        known = self._known.get(question)
+        known = self._known.get(key_of(selection, question))
         again = (known.at if known is not None else now) + limits.STALE_RECHECK_SECONDS
         life = again - now if again > now else limits.STALE_RECHECK_SECONDS
         why = result.ede[0][1] if result.ede else ""
         return result._replace(instead=stale.find(self._core, question, now, why, life))
+
+
+def _shows_records(selection: Selection) -> bool:
+    """Whether what the records hold may be shown: who asks forwarders or mirrors only does not see
+    what was learnt elsewhere."""
+    return selection.way is not Way.FORWARD and selection.way is not Way.MIRROR_ONLY

@@ -7,6 +7,7 @@ RFC 1034 section 5.3.3, RFC 2308 (negative answers from the cache), RFC 6672 (DN
 from collections.abc import Callable, Generator
 from typing import Protocol, TypeVar
 
+from policy.decision import Way
 from resolver import limits, local
 from resolver.asking import Unanswered
 from resolver.core import Core, RecordCache
@@ -51,10 +52,12 @@ def resolve(task: Task) -> Generator[Wish, News, Result]:
 
 def _fetch(task: Task, link: Question) -> Fetched:
     """The piece for one name on the way: from the records, else from the network."""
-    # A refresh is there to learn anew what the records still hold, and so is the watch.
+    # A refresh is there to learn anew what the records still hold, and so is the watch; local
+    # copies speak for themselves where nothing else may.
     purpose = task.purpose
     anew = purpose is Purpose.REFRESH or purpose is Purpose.VERIFICATION
     anew = anew and link.name == task.question.name
+    anew |= task.selection.way is Way.MIRROR_ONLY
     piece = None if anew else from_records(task.core.records, link, task.now)
     if piece is not None:
         return piece
@@ -77,13 +80,16 @@ def follow(
         piece = yield from fetch(task, link)
         if isinstance(piece, Unanswered):
             return unreachable(piece)
+        until = cut_short(task.core, piece.chain)
+        if until is not None:
+            return Result(Rcode.NOERROR, (*answer, *piece.chain[: until[0]]), onward=until[1])
         answer.extend(piece.chain)
         seen.update(alias.name for alias in piece.chain if alias.rtype == Type.CNAME)
         match piece:
             case Positive(_, records):
                 return Result(Rcode.NOERROR, (*answer, *records))
             case Negative():
-                return _negative(piece, answer)
+                return negative(piece, answer)
             case TooLong():
                 return Result(YXDOMAIN, tuple(answer))
             case Alias(_, target):
@@ -103,7 +109,23 @@ def unreachable(why: Unanswered) -> Result:
     return Result(Rcode.SERVFAIL, ede=((Ede.NO_REACHABLE_AUTHORITY, text),), cacheable=False)
 
 
-def _negative(piece: Negative, answer: list[RRset]) -> Result:
+def cut_short(core: Core, chain: tuple[RRset, ...]) -> tuple[int, Name] | None:
+    """Where a chain of aliases comes to a name that rules may say something of: the number of links
+    up to it, and the name. The way goes on when they were asked (as response policy zones ask for
+    every name on the chain)."""
+    decider = core.decider
+    if decider is None or not chain:
+        return None
+    for at, link in enumerate(chain):
+        if link.rtype == Type.CNAME:
+            target = from_wire(link.rdatas[0])
+            if decider.concerns(target):
+                return at + 1, target
+    return None
+
+
+def negative(piece: Negative, answer: list[RRset]) -> Result:
+    """The result of a denial, after the aliases that led to it."""
     rcode = Rcode.NXDOMAIN if piece.nxdomain else Rcode.NOERROR
     authority = () if piece.soa is None else (piece.soa, *piece.proofs)
     why = ((Ede.OTHER, "nothing is below a name that does not exist (RFC 8020)"),)

@@ -22,17 +22,19 @@ class Miss(NamedTuple):
     rclass: int
     recursion: bool  # RD was set
     client: ClientContext
+    generation: int = 0  # of the policy that its view is of
 
 
 def miss_from_tuple(miss: "_native.MissTuple") -> Miss:
     """Read a miss as native tells it."""
-    token, name, rtype, rclass, recursion, do, cd, transport, address, view = miss
+    token, name, rtype, rclass, recursion, do, cd, transport, address, view, generation = miss
     return Miss(
         token,
         AnswerKey(view, Question(Name(name), rtype), do, cd),
         rclass,
         recursion,
         ClientContext(TRANSPORTS[transport], Address(address), view),
+        generation,
     )
 
 
@@ -90,6 +92,20 @@ class Listener:
     def reply(self, replies: Sequence[tuple[int, Answer]]) -> None:
         """Send replies in one call; tokens of clients that have gone are ignored."""
         self._native.reply(replies)
+
+    def silence(self, tokens: Sequence[int]) -> None:
+        """These clients get no reply."""
+        self._native.silence(tokens)
+
+    def set_views(self, rows: Sequence[tuple[str, int]], generation: int) -> None:
+        """Put prefixes with the numbers of their views in force, with the generation of their
+        policy. Until the answer cache has the same nothing is served from it. Raises
+        ``ValueError``."""
+        self._native.set_views(rows, generation)
+
+    def view(self, address: Address) -> int:
+        """The view of a client."""
+        return self._native.view(address)
 
     def notices_fileno(self) -> int:
         """Readable when notices wait."""

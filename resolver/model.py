@@ -275,6 +275,7 @@ class Ask(NamedTuple):
     nsid: bool = False  # ask for the server's identity (RFC 5001) where there is EDNS
     first: bool = True  # the first try of a resolution with this server
     needed: int = 1  # labels that any question to its zone shows: the zone's own and one
+    recursion: bool = False  # RD, for a forwarder
 
 
 class CachedKind(IntEnum):
@@ -356,7 +357,8 @@ class Result(NamedTuple):
     """The end of a resolution: sections without regard to any client's DO bit.
 
     ``stale``: made of stale data, and the seconds for which the ready reply is good. ``instead``:
-    of a failure, what clients get in its place (RFC 8767).
+    of a failure, what clients get in its place (RFC 8767). ``onward``: the answer is an alias so
+    far, and policy is to be asked about this name before it is followed.
     """
 
     rcode: int
@@ -367,6 +369,7 @@ class Result(NamedTuple):
     cacheable: bool = True
     stale: float | None = None
     instead: "Result | None" = None
+    onward: Name | None = None
 
     @property
     def shown(self) -> "Result":
@@ -388,3 +391,5 @@ class Record(NamedTuple):
     generation: str
     exchanges: tuple[Exchange, ...]
     stale: bool = False  # the client got stale data (RFC 8767)
+    rule: str = ""  # what policy had to do with it; the client's view is in its context
+    action: str = "none"

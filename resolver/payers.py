@@ -12,7 +12,7 @@ from resolver.task import Task
 from resolver.wishes import Tried
 
 if TYPE_CHECKING:
-    from resolver.schedule import Lookup
+    from resolver.lookups import Lookup
 
 
 def payers(task: Task) -> list[tuple["Lookup", Task]]:

@@ -9,7 +9,7 @@ so that no plan of a zone further up speaks for it.
 RFC 9156 (with minimisation, and wherever servers abroad are asked under ``border.privacy``, a plan
 speaks for names at most one label below its zone).
 
-Limitations: one view.
+Limitations: a plan is made only where policy treats all views alike.
 """
 
 from collections import OrderedDict
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, final
 
+from policy.decision import PLAIN
 from resolver import limits, local
 from resolver.contest import Candidate, Contest
 from resolver.delegation import Delegation
@@ -66,6 +67,7 @@ class Plan:
     made: float
     expires: float
     until: float  # end of the cut itself: it stays a barrier when the plan has ended
+    tag: int = 0  # what policy has to do with its lookups (:mod:`resolver.tags`)
 
     def tried(self, server: int, question: Question) -> Tried:
         """An exchange under this plan as the books keep it."""
@@ -311,7 +313,13 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
         return None
     if core.settings.special_use and (cut.zone in _above_local() or local.zone_of(cut.zone)):
         return None
-    contest = Contest(core, cut, now)
+    selection, tag = PLAIN, 0
+    if core.decider is not None:
+        ruled = core.decider.planned(cut.zone, *_on_the_way(core, cut, now))
+        if ruled is None:
+            return None
+        selection, tag = ruled
+    contest = Contest(core, cut, now, selection)
     due = contest.opening(now)
     if not due:
         return None
@@ -327,6 +335,7 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
         now,
         min(now + limits.PLAN_SECONDS, contest.known_until(now)),
         cut.expires,
+        tag,
     )
 
 
@@ -337,13 +346,31 @@ def _is_for_any_depth(core: "Core", servers: tuple[Server, ...]) -> bool:
     return all(server.label.verdict is Verdict.DOMESTIC for server in servers)
 
 
+def _on_the_way(core: "Core", cut: Delegation, now: float) -> tuple[list[Name], list[Address]]:
+    """Names and addresses of the name servers of a cut and of those known above it, the root's
+    apart: what rules may match on for a name below."""
+    names: dict[Name, None] = {}
+    addresses: dict[Address, None] = {}
+    for zone in ancestors(cut.zone):
+        above = cut if zone == cut.zone else core.cuts.get(zone, now)
+        if zone == ROOT or above is None:
+            continue
+        for name, found in zip(
+            above.names(), core.records.addresses(above.names(), now), strict=True
+        ):
+            names[name] = None
+            for address in (*above.addresses.get(name, ()), *found):
+                addresses[Address(address)] = None
+    return list(names), list(addresses)
+
+
 def _server(core: "Core", contest: Contest, candidate: Candidate, now: float) -> Server:
     server = core.servers.get(candidate.address)
     return Server(
         candidate.address,
         candidate.name,
         candidate.tier,
-        core.policy.label(candidate.address, Purpose.ANSWER, contest.domestic_known),
+        contest.label(candidate.address, Purpose.ANSWER),
         min(server.wait(0), core.policy.patience),
         server.no_edns_until <= now,
         server.score(),

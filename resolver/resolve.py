@@ -9,19 +9,17 @@ A reload swaps policy and settings of the core between two turns; see :mod:`reso
 what that means to resolutions under way.
 """
 
-from collections.abc import Callable
 from typing import Protocol, final
 
 import trio
 
+from policy.decision import PLAIN, Selection
 from resolver.limits import TURN_WAIT_MAX
+from resolver.lookups import Done, Early, Lookup
 from resolver.model import Ask, Books, Outcome, Purpose, Question, Result
 from resolver.plan import Punt
 from resolver.readiness import Readiness
 from resolver.wishes import Probe
-
-Done = Callable[[Result, Books], None]
-Early = Callable[[Result, Books], bool]
 
 
 class Scheduling(Protocol):
@@ -38,12 +36,19 @@ class Scheduling(Protocol):
         purpose: Purpose = Purpose.ANSWER,
         early: Early | None = None,
         arrived: float | None = None,
-    ) -> None:
+        selection: Selection = PLAIN,
+    ) -> Lookup | None:
         """Start a lookup, or join one; ``done`` may be called before this returns, ``early``
         before ``done``, when the lookup takes longer than clients wait."""
 
-    def stale(self, question: Question, now: float) -> Result | None:
+    def leave(self, lookup: Lookup, question: Question, selection: Selection) -> None:
+        """Nobody wants a lookup any more."""
+
+    def stale(self, question: Question, now: float, selection: Selection = PLAIN) -> Result | None:
         """What there is for a client that shall not wait, stale data included."""
+
+    def unclaimed(self, question: Question) -> Books | None:
+        """The books of an exchange that came back and that no lookup began with."""
 
     def punted(self, punt: Punt, now: float) -> None:
         """An exchange under a plan comes back; lookups of its question follow at once."""
@@ -134,9 +139,17 @@ class Driver:
         """Forget which questions have failed (operator's flush)."""
         self._scheduler.flush_failures()
 
-    def stale(self, question: Question) -> Result | None:
+    def stale(self, question: Question, selection: Selection = PLAIN) -> Result | None:
         """What there is for a client that shall not wait, stale data included."""
-        return self._scheduler.stale(question, self._clock.now())
+        return self._scheduler.stale(question, self._clock.now(), selection)
+
+    def unclaimed(self, question: Question) -> Books | None:
+        """The books of an exchange that came back and that no lookup began with."""
+        return self._scheduler.unclaimed(question)
+
+    def leave(self, lookup: Lookup, question: Question, selection: Selection) -> None:
+        """Nobody wants a lookup any more (see :meth:`resolver.schedule.Scheduler.leave`)."""
+        self._scheduler.leave(lookup, question, selection)
 
     def lookup(
         self,
@@ -145,7 +158,8 @@ class Driver:
         purpose: Purpose = Purpose.ANSWER,
         early: Early | None = None,
         arrived: float | None = None,
-    ) -> None:
+        selection: Selection = PLAIN,
+    ) -> Lookup | None:
         """Start a lookup. ``done`` may be called before this returns; of ``early`` see
         :meth:`resolver.schedule.Scheduler.lookup`."""
 
@@ -154,8 +168,10 @@ class Driver:
             done(result, books)
 
         self.lookups += 1
-        self._scheduler.lookup(question, self._clock.now(), ended, purpose, early, arrived)
+        now = self._clock.now()
+        lookup = self._scheduler.lookup(question, now, ended, purpose, early, arrived, selection)
         self._wake()
+        return lookup
 
     def verify(self, wish: Probe) -> None:
         """Ask a server what probes ask, for the proof of where it is."""

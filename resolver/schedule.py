@@ -1,8 +1,8 @@
 """Steps all resolutions: grants their wishes, joins equal questions, keeps quotas and deadlines.
 
-Pure: time comes in as ``now``, exchanges go out as a batch and come back through
-:meth:`Scheduler.deliver`. A lookup is a client's question (or internal work without a client); a
-task is the resolution of one question, shared by all who wait for it. Each exchange of a task is
+Pure: time comes in as ``now``, exchanges go out as a batch and come back through ``deliver``. A
+lookup is a client's question (or internal work); a task is the resolution of one question under
+one selection, shared by all who wait for it. Each exchange of a task is
 charged to every lookup that waits for it, directly or not; a task ends early when none of them
 has quota or time left. RFC 9520 (failures are cached), RFC 5452 section 5 (equal questions are
 asked once), RFC 8767 section 5 (when stale data are shown: ``patience`` holds the client response
@@ -11,13 +11,14 @@ timers, and failures the recheck timer).
 
 import heapq
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 
+from policy.decision import PLAIN, Selection, Way
 from resolver import limits
 from resolver.core import Core
 from resolver.failures import Failures, servfail
+from resolver.forward import forward
 from resolver.iterate import resolve
+from resolver.lookups import Done, Early, Internal, Line, Lookup, UnderWay
 from resolver.model import (
     Address,
     Ask,
@@ -36,26 +37,6 @@ from resolver.plan import Punt
 from resolver.task import Flight, Sameness, Task, probing
 from resolver.wishes import Arrived, Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
 
-Done = Callable[[Result, Books], None]
-Early = Callable[[Result, Books], bool]
-"""Told what the records hold when a lookup takes long; whether anybody got it."""
-
-Internal = Callable[[Question, Purpose, Result, Books], None]
-
-
-@dataclass(slots=True, eq=False)
-class Lookup:
-    """One client's question, or internal work; what is left of its quota."""
-
-    deadline: float
-    done: Done
-    exchanges_left: int = limits.EXCHANGES_PER_LOOKUP
-    sublookups_left: int = limits.SUBLOOKUPS_PER_LOOKUP
-    over: bool = False
-    early: Early | None = None
-    told: frozenset[int] = frozenset()
-    """Exchanges in the books of what was told early."""
-
 
 class Scheduler:
     """All resolutions under way. Not thread-safe: one driver owns it."""
@@ -67,7 +48,7 @@ class Scheduler:
         self.now = 0.0
         self.needless = 0
         self.internal = internal
-        self._tasks: dict[Question, Task] = {}
+        self._tasks = UnderWay()
         self._probes: dict[Address, Task] = {}
         self.tickets = 0
         self._flights: dict[int, Flight] = {}
@@ -75,8 +56,7 @@ class Scheduler:
         self._ready: deque[Task] = deque()
         self._timers: list[tuple[float, int, Task]] = []
         self._timer_count = 0
-        self._deadlines: list[tuple[float, int, Lookup, Task]] = []
-        self._patience: list[tuple[float, int, Lookup, Task]] = []
+        self._deadlines, self._patience = Line(), Line()
         self._failures = Failures(core)
         self._batch: list[tuple[int, Ask]] = []
         self._punts: dict[Question, Punt] = {}
@@ -93,31 +73,43 @@ class Scheduler:
         purpose: Purpose = Purpose.ANSWER,
         early: Early | None = None,
         arrived: float | None = None,
-    ) -> None:
+        selection: Selection = PLAIN,
+    ) -> Lookup | None:
         """Begin (or join) the resolution of a question; ``done`` is called once, from
-        :meth:`advance`, or at once when the resolver is full.
+        :meth:`advance`, or at once when the resolver is full (and then there is no lookup).
 
         ``early`` comes before it, at most once, when the lookup takes longer than clients
         wait (from ``arrived`` on) and the records hold an answer; if somebody got that, the books
         of ``done`` hold what was spent from then on.
         """
         self.now = now
-        task = self._task_for(question, purpose, depth=0)
+        task = self._task_for(question, selection, purpose, depth=0)
         if task is None:
             self._punts.pop(question, None)
             full = servfail(Ede.OTHER, "too many resolutions under way")
-            done(self._failures.with_stale(question, full, now), Books())
-            return
+            done(self._failures.with_stale(question, full, now, selection), Books())
+            return None
         began = now if arrived is None else arrived
         lookup = self.make_lookup(began + limits.LOOKUP_SECONDS, done)
         lookup.early = early
-        self._timer_count += 1
         if early is not None and self.core.settings.serve_stale:
-            due = began + limits.STALE_CLIENT_SECONDS
-            heapq.heappush(self._patience, (due, self._timer_count, lookup, task))
+            self._patience.add(began + limits.STALE_CLIENT_SECONDS, lookup, task)
         task.waiters.append(lookup)
-        heapq.heappush(self._deadlines, (lookup.deadline, self._timer_count, lookup, task))
+        self._deadlines.add(lookup.deadline, lookup, task)
         self._take_up(task, lookup)
+        return lookup
+
+    def leave(self, lookup: Lookup, question: Question, selection: Selection) -> None:
+        """Nobody wants a lookup any more. Its ``done`` gets what was spent, unless others go on."""
+        task = self._tasks.get(question, selection)
+        if lookup.over or task is None or lookup not in task.waiters:
+            return
+        lookup.over = True
+        task.waiters.remove(lookup)
+        spent = Books() if task.waiters else books(task, lookup.told)
+        if not task.waiters:
+            self._give_up(task)
+        lookup.done(servfail(Ede.OTHER, "given up"), spent)
 
     def punted(self, punt: Punt, now: float) -> None:
         """An exchange under a plan comes back; lookups of its question follow at once and begin
@@ -127,11 +119,20 @@ class Scheduler:
             self.core.heard(punt.tried, punt.outcome.message, punt.outcome.rtt, now)
         self.tickets += 1
         punt.tried.ticket = self.tickets
-        task = self._tasks.get(punt.question)
+        task = self._tasks.get(punt.question, PLAIN)
         if task is not None:
             task.spent[punt.tried.ticket] = punt.tried
         else:
             self._punts[punt.question] = punt
+
+    def unclaimed(self, question: Question) -> Books | None:
+        """The books of an exchange that came back and that no lookup began with."""
+        punt = self._punts.pop(question, None)
+        if punt is None:
+            return None
+        task = Task(self, question, Purpose.ANSWER, 0)
+        task.spent[punt.tried.ticket] = punt.tried
+        return books(task)
 
     def _take_up(self, task: Task, lookup: Lookup) -> None:
         punt = self._punts.pop(task.question, None)
@@ -161,10 +162,8 @@ class Scheduler:
     def advance(self, now: float) -> list[tuple[int, Ask]]:
         """Step everything that has news or whose time has come; the asks to send now."""
         self.now = now
-        while self._deadlines and (self._deadlines[0][2].over or self._deadlines[0][0] <= now):
-            _, _, lookup, task = heapq.heappop(self._deadlines)
-            if not lookup.over:
-                self._drop(lookup, task, servfail(Ede.NO_REACHABLE_AUTHORITY, "out of time"))
+        while (due := self._deadlines.pop(now)) is not None:
+            self._drop(*due, servfail(Ede.NO_REACHABLE_AUTHORITY, "out of time"))
         self._show_early()
         while self._timers and self._timers[0][0] <= now:
             task = heapq.heappop(self._timers)[2]
@@ -180,12 +179,10 @@ class Scheduler:
 
     def next_deadline(self) -> float | None:
         """When :meth:`advance` must be called at the latest, news or not."""
-        times = [self._timers[0][0]] if self._timers else []
-        if self._deadlines:
-            times.append(self._deadlines[0][0])
-        if self._patience:
-            times.append(self._patience[0][0])
-        return min(times, default=None)
+        due = min(self._deadlines.next(), self._patience.next())
+        if self._timers:
+            due = min(due, self._timers[0][0])
+        return due if due != float("inf") else None
 
     def flush_failures(self) -> None:
         """Forget cached failures (operator's flush)."""
@@ -194,15 +191,17 @@ class Scheduler:
 
     # --- tasks ---------------------------------------------------------------------------------
 
-    def _task_for(self, question: Question, purpose: Purpose, depth: int) -> Task | None:
-        task = self._tasks.get(question)
+    def _task_for(
+        self, question: Question, selection: Selection, purpose: Purpose, depth: int
+    ) -> Task | None:
+        task = self._tasks.get(question, selection)
         if task is not None:
             return task if len(task.waiters) < limits.WAITERS_MAX else None
         if len(self._tasks) >= limits.RESOLUTIONS_MAX:
             return None
-        task = Task(self, question, purpose, depth)
-        task.steps = resolve(task)
-        self._tasks[question] = task
+        task = Task(self, question, purpose, depth, selection)
+        task.steps = forward(task) if selection.way is Way.FORWARD else resolve(task)
+        self._tasks.put(task)
         self._wake(task)
         return task
 
@@ -216,7 +215,7 @@ class Scheduler:
         if not task.begun:
             task.begun = True
             for_client = task.purpose is Purpose.ANSWER and task.punt is None
-            failed = self._failures.cached(task.question, self.now, for_client)
+            failed = self._failures.cached(task.question, self.now, for_client, task.selection)
             failed = None if task.is_probe else failed
             if failed is not None:
                 self._finish(task, failed, again=True)
@@ -252,7 +251,7 @@ class Scheduler:
         if not task.is_probe and not self._charge(task):
             return False
         ask = tried.ask
-        sameness = (ask.address, ask.question, ask.transport, ask.edns)
+        sameness = (ask.address, ask.question, ask.transport, ask.edns, ask.recursion)
         flight = self._latest.get(sameness)
         if flight is not None and task not in [hearer for hearer, _ in flight.hearers]:
             # Another task has just asked this server the same: hear its reply (RFC 5452 5.1).
@@ -287,7 +286,10 @@ class Scheduler:
                 task.children.append(child)
 
     def _child(self, task: Task, question: Question, purpose: Purpose) -> Task | None:
-        known = self._tasks.get(question)
+        selection, decider = task.selection, self.core.decider
+        if decider is not None:
+            selection = decider.beside(question, selection)
+        known = self._tasks.get(question, selection)
         if known is None and task.depth >= limits.DEPTH_MAX:
             return None
         if known is not None and (known is task or waits_above(task, known)):
@@ -298,7 +300,7 @@ class Scheduler:
             able |= lookup.sublookups_left >= 0
         if not able:
             return None
-        return self._task_for(question, purpose, task.depth + 1)
+        return self._task_for(question, selection, purpose, task.depth + 1)
 
     # --- ends ----------------------------------------------------------------------------------
 
@@ -306,7 +308,7 @@ class Scheduler:
         """A task has its result: tell all who wait. ``again``: of a failure that was cached."""
         self._remove(task)
         if not task.is_probe and not again:
-            self._failures.remember(task.question, result, self.now)
+            self._failures.remember(task.question, result, self.now, task.selection)
         for waiter in task.waiters:
             if isinstance(waiter, Lookup):
                 if not waiter.over:
@@ -325,7 +327,7 @@ class Scheduler:
     def _end(self, lookup: Lookup, task: Task, result: Result) -> None:
         lookup.over = True
         if not task.is_probe:
-            result = self._failures.with_stale(task.question, result, self.now)
+            result = self._failures.with_stale(task.question, result, self.now, task.selection)
         lookup.done(result, books(task, lookup.told))
 
     def _drop(self, lookup: Lookup, task: Task, result: Result) -> None:
@@ -333,7 +335,7 @@ class Scheduler:
         task.waiters.remove(lookup)
         self._end(lookup, task, result)
         if not task.waiters:
-            self._failures.remember(task.question, result, self.now)
+            self._failures.remember(task.question, result, self.now, task.selection)
             self._give_up(task)
 
     def _give_up(self, task: Task) -> None:
@@ -349,22 +351,21 @@ class Scheduler:
         if task.is_probe:
             return
         task.close()
-        if self._tasks.get(task.question) is task:
-            del self._tasks[task.question]
+        self._tasks.remove(task)
 
     # --- stale answers -------------------------------------------------------------------------
 
-    def stale(self, question: Question, now: float) -> Result | None:
+    def stale(self, question: Question, now: float, selection: Selection = PLAIN) -> Result | None:
         """What there is for a client that shall not wait, stale data included."""
-        return self._failures.meanwhile(question, now)
+        return self._failures.meanwhile(question, now, selection)
 
     def _show_early(self) -> None:
         """Client response timers (RFC 8767 section 5). The lookup goes on."""
-        while self._patience and (self._patience[0][2].over or self._patience[0][0] <= self.now):
-            _, _, lookup, task = heapq.heappop(self._patience)
-            if lookup.over or lookup.early is None:
+        while (due := self._patience.pop(self.now)) is not None:
+            lookup, task = due
+            if lookup.early is None:
                 continue
-            found = self.stale(task.question, self.now)
+            found = self.stale(task.question, self.now, task.selection)
             if found is not None and lookup.early(found, books(task)):
                 lookup.told = frozenset(tickets(task))
 
@@ -393,7 +394,7 @@ class Scheduler:
             server.probe_ended(result.rcode == Rcode.NOERROR, self.now)
         if self.internal is not None:
             self.internal(Question(wish.zone, Type.SOA), wish.label.purpose, result, spent)
-        for task in self._tasks.values():
+        for task in self._tasks:
             if isinstance(task.wish, AwaitProbe) and wish.address in task.wish.addresses:
                 task.probed = Probed(wish.address)
                 self._wake(task)

@@ -12,6 +12,7 @@ import dns.rdatatype
 from policy.border import Policy
 from policy.verdict import Location
 from resolver.compose import addresses_in
+from resolver.decide import Case, effect_of
 from resolver.model import (
     Address,
     Books,
@@ -24,6 +25,7 @@ from resolver.model import (
     address_text,
 )
 from resolver.names import to_text
+from resolver.tags import NO_EFFECT, Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Explanation:
     books: Books
     policy: Policy
     seconds: float
+    effect: Effect = NO_EFFECT
+    case: Case | None = None  # what rules said of each name on the way
 
 
 def voices_of(location: Location) -> list[dict[str, Any]]:
@@ -94,7 +98,29 @@ def told_of(explanation: Explanation, question: Question) -> dict[str, Any]:
         "seconds": round(explanation.seconds, 4),
         "mode": policy.mode.value,
         "generation": policy.generation,
+        "rule": explanation.effect.rule,
+        "action": explanation.effect.action,
+        "held_back": explanation.effect.held,
+        "stages": _stages(explanation.case),
     }
+
+
+def _stages(case: Case | None) -> list[dict[str, Any]]:
+    """What the rules in force, and their shadow, said of each name before any work."""
+    if case is None:
+        return []
+    return [
+        {
+            "name": to_text(stage.asked.name),
+            "rule": stage.live.rule,
+            "action": effect_of(stage.live).action,
+            "needs_result": stage.live.waits,
+            "servers": stage.live.selection.way.value,
+            "shadow_rule": stage.shadow.rule,
+            "shadow_action": effect_of(stage.shadow).action,
+        }
+        for stage in case.stages
+    ]
 
 
 def type_text(rtype: int) -> str:

@@ -43,8 +43,8 @@ def find(core: Core, question: Question, now: float, why: str, life: float) -> R
     else:
         raise AssertionError("a look into the records wishes for nothing")
     sets = (*result.answer, *result.authority)
-    if result.rcode == Rcode.SERVFAIL or not sets:
-        return None
+    if result.rcode == Rcode.SERVFAIL or not sets or result.onward is not None:
+        return None  # an alias that policy has a word on is not followed here
     if all(rrset.ttl for rrset in sets):
         return result
     code = Ede.STALE_NXDOMAIN if result.rcode == Rcode.NXDOMAIN else Ede.STALE_ANSWER

@@ -68,6 +68,8 @@ class Tally:
         self.failed: dict[Route, int] = dict.fromkeys(Route, 0)
         """Lookups whose clients got SERVFAIL."""
         self.faults = 0
+        self.tags: dict[int, int] = {}
+        """Lookups that policy had to do with, by :mod:`resolver.tags`; hits are in native."""
         self.stale = 0
         """Clients that got stale data from here; ready replies are counted in native."""
         self.worst = SpaceSaving(WORST_KEPT)
@@ -91,6 +93,10 @@ class Tally:
             self.escaped[why] = self.escaped.get(why, 0) + count
             if zone is not None:
                 self.worst.add(zone, count)
+
+    def tagged(self, tag: int, count: int) -> None:
+        """So many lookups with a tag."""
+        self.tags[tag] = self.tags.get(tag, 0) + count
 
 
 def first_abroad(trail: Sequence[Exchange]) -> Name | None:

@@ -1,13 +1,14 @@
 """One resolution under way: its generator, what it waits for, and what it has spent.
 
 Only :mod:`resolver.schedule` steps a task; a resolution sees ``core``, ``now``, ``question``,
-``purpose``, ``has_news`` and ``probe``.
+``selection``, ``purpose``, ``has_news`` and ``probe``.
 """
 
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from policy.decision import PLAIN, Selection
 from resolver import limits
 from resolver.model import (
     Address,
@@ -38,21 +39,27 @@ from resolver.wishes import (
 )
 
 if TYPE_CHECKING:
-    from resolver.schedule import Lookup, Scheduler
+    from resolver.lookups import Lookup
+    from resolver.schedule import Scheduler
 
 
 class Task:
-    """The resolution of one question, shared by all waiters."""
+    """The resolution of one question under one selection, shared by all waiters."""
 
     __slots__ = (
         "_scheduler", "begun", "children", "core", "depth", "inbox", "is_probe", "is_ready",
         "mirrored", "now", "over", "pending", "probed", "punt", "purpose", "question", "result",
-        "results",
+        "results", "selection",
         "spent", "steps", "waiters", "wish",
     )  # fmt: skip
 
     def __init__(
-        self, scheduler: "Scheduler", question: Question, purpose: Purpose, depth: int
+        self,
+        scheduler: "Scheduler",
+        question: Question,
+        purpose: Purpose,
+        depth: int,
+        selection: Selection = PLAIN,
     ) -> None:
         self._scheduler = scheduler
         self.core = scheduler.core  # the state that all resolutions share
@@ -60,6 +67,7 @@ class Task:
         self.question = question
         self.purpose = purpose
         self.depth = depth
+        self.selection = selection
         self.steps: Steps
         self.waiters: list[Lookup | tuple[Task, int]] = []
         self.children: list[Task] = []
@@ -131,8 +139,8 @@ class Task:
         self.steps.close()
 
 
-Sameness = tuple[Address, Question, Transport, bool]
-"""What makes two asks one: the last is whether EDNS is used."""
+Sameness = tuple[Address, Question, Transport, bool, bool]
+"""What makes two asks one: the last are whether EDNS is used, and RD."""
 
 
 @dataclass(slots=True, eq=False)

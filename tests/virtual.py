@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from policy.decision import PLAIN, Selection
 from resolver.core import Core, CoreSettings
 from resolver.model import (
     Address,
@@ -236,11 +237,15 @@ class Internet:
         """Virtual time, seconds."""
         return self.door.now
 
-    def begin(self, text: str, kind: str = "A") -> list[tuple[Result, Books]]:
+    def begin(
+        self, text: str, kind: str = "A", selection: Selection = PLAIN
+    ) -> list[tuple[Result, Books]]:
         """Start a lookup; the list is filled when it ends."""
         ended: list[tuple[Result, Books]] = []
         question = Question(name(text), Type[kind])
-        self.scheduler.lookup(question, self.now, lambda r, b: ended.append((r, b)))
+        self.scheduler.lookup(
+            question, self.now, lambda r, b: ended.append((r, b)), selection=selection
+        )
         return ended
 
     def turn(self, until: float = float("inf")) -> bool:
@@ -262,9 +267,9 @@ class Internet:
             pass
         self.door.now = end
 
-    def ask(self, text: str, kind: str = "A") -> tuple[Result, Books]:
+    def ask(self, text: str, kind: str = "A", selection: Selection = PLAIN) -> tuple[Result, Books]:
         """Resolve one question to its end."""
-        ended = self.begin(text, kind)
+        ended = self.begin(text, kind, selection)
         turns = 0
         while not ended:
             assert self.turn() or ended, "the resolution waits for nothing"

@@ -61,5 +61,5 @@ def miss_to_tuple(miss: Miss) -> tuple[Any, ...]:
     question, transport = key.question, (Transport.UDP, Transport.TCP).index(miss.client.transport)
     return (
         miss.token, question.name, question.rtype, miss.rclass, miss.recursion, key.do, key.cd,
-        transport, miss.client.address, key.view,
+        transport, miss.client.address, key.view, miss.generation,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from resolver._native import NameTable
 from resolver.cache import AnswerKey, AnswerStore, build_answer
 from resolver.compose import addresses_in, compose
 from resolver.contest import Candidate, Contest
@@ -63,6 +64,8 @@ class Planned:
     destination: int
     servers: tuple[tuple[Address, int, float, bool, float], ...]
     expires: float
+    tag: int
+    generation: int
 
 
 @dataclass(slots=True, eq=False)
@@ -130,12 +133,22 @@ class VirtualPlans:
         servers: Sequence[tuple[bytes, int, float, bool, float]],
         expires: float,
         until: float,
+        tag: int = 0,
     ) -> None:
         """As in ``_native.pyi``, and so are the others."""
         chosen = tuple((Address(a), slot, wait, edns, s) for a, slot, wait, edns, s in servers)
         names = tuple(map(Name, own_set))
         plan = Planned(
-            number, Name(zone), any_depth, randomise_case, names, destination, chosen, expires
+            number,
+            Name(zone),
+            any_depth,
+            randomise_case,
+            names,
+            destination,
+            chosen,
+            expires,
+            tag,
+            self._generation,
         )
         self._cuts[plan.zone] = plan, until
 
@@ -157,7 +170,14 @@ class VirtualPlans:
     def locate(self, sides: Sequence[tuple[bytes, int]]) -> None:
         self._sides.update({Address(address): side for address, side in sides})
 
-    def set_generation(self, generation: int) -> None:
+    def set_policy(
+        self,
+        generation: int,
+        concerned: Sequence[NameTable],
+        views: Sequence[int],
+    ) -> None:
+        self._concerned = tuple(concerned)
+        self._views = frozenset(views)
         self._generation = generation
         self._cuts = {zone: (None, until) for zone, (_, until) in self._cuts.items()}
         self._sides.clear()
@@ -167,6 +187,8 @@ class VirtualPlans:
     def offer(self, miss: Miss, busy: bool, now: float) -> bool:
         """Whether a plan speaks for the miss; then it is under way. ``busy``: Python has it."""
         question = miss.key.question
+        if self._is_concerned(miss):
+            return False
         flight = self._flights.get(question)
         if flight is not None:
             flight.waiters.append((now, miss))
@@ -182,6 +204,11 @@ class VirtualPlans:
             return False
         self._begin(plan, miss, now)
         return True
+
+    def _is_concerned(self, miss: Miss) -> bool:
+        at = miss.key.question.name
+        found = any(table.find(at) is not None for table in self._concerned)
+        return found or miss.key.view in self._views
 
     def _find(self, question: Question, now: float) -> Planned | None:
         for zone in ancestors(question.name):
@@ -241,6 +268,8 @@ class VirtualPlans:
                 ttls = settings.ttl_max, settings.ttl_negative_max
                 plan = flight.plan
                 found = plain(message, plan.zone, plan.own_set, flight.question, *ttls)
+            if flight.plan.generation != self._generation:
+                found = None  # asked under another policy
             if outcome is not None and found is not None:
                 self._finish(flight, found, outcome.rtt, now)
             else:
@@ -254,6 +283,9 @@ class VirtualPlans:
         end = 1 if not result.answer and result.rcode == 0 else ENDS[Rcode(result.rcode)]
         answers: dict[tuple[bool, bool], tuple[Any, float]] = {}
         clients = []
+        kept = dict.fromkeys(
+            (miss.key.view, miss.generation, miss.key.do, miss.key.cd) for _, miss in flight.waiters
+        )
         first = True
         for arrived, miss in flight.waiters:
             key = miss.key
@@ -279,14 +311,16 @@ class VirtualPlans:
                 (
                     plan.number, flight.server, question.name, question.rtype, result.rcode, end,
                     rtt, addresses, made_all, clients,
+                    sorted({(view, generation) for view, generation, *_ in kept}),
                 )
             )  # fmt: skip
         else:
-            for (do, cd), (made, life) in answers.items():
+            for view, generation, do, cd in kept:
+                made, life = answers[do, cd]
                 if life > 0:
-                    answer_key = AnswerKey(0, question, do, cd)
+                    answer_key = AnswerKey(view, question, do, cd)
                     place = DESTINATIONS[destination]
-                    self._answers.put(answer_key, self._generation, made, life, place, now)
+                    self._answers.put(answer_key, generation, made, life, place, now, tag=plan.tag)
         self._store(result, question, plan.servers[flight.server][0], now)
 
     def _store(self, result: Result, question: Question, origin: Address, now: float) -> None:

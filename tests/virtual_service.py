@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from random import Random
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from resolver.carried import Carried
 from resolver.carry import NativePlans, PackedRecords
 from resolver.core import Core, CoreSettings, Hints
 from resolver.counters import Counters
+from resolver.in_force import InForce
 from resolver.listen import Miss, miss_from_tuple
 from resolver.model import (
     Address,
@@ -31,7 +33,6 @@ from resolver.model import (
     Type,
 )
 from resolver.names import ROOT, Name
-from resolver.plan import Planner
 from resolver.resolve import Driver
 from resolver.schedule import Scheduler
 from resolver.serve import Service
@@ -87,6 +88,9 @@ class Client:
     reply: bytes | None = None
     replied: float | None = None
     hit: bool = False
+    address: Address = CLIENT
+    transport: int = 0  # as native numbers them
+    silenced: bool = False
 
 
 class VirtualListener:
@@ -97,23 +101,41 @@ class VirtualListener:
         self._tokens = 0
         self.waiting: dict[int, Client] = {}
         self._misses: list[Miss] = []
+        self._rows: list[tuple[IPv4Network | IPv6Network, int]] = []
+        self.generation = 0
         self._eventfd = os.eventfd(0)
 
     def fileno(self) -> int:
         """As of the door."""
         return self._eventfd
 
+    def set_views(self, rows: Sequence[tuple[str, int]], generation: int) -> None:
+        """Views of clients, and the generation that they are of."""
+        self._rows = sorted(
+            ((ip_network(text), number) for text, number in rows), key=lambda row: row[0].prefixlen
+        )
+        self.generation = generation
+
+    def view(self, at: Address) -> int:
+        """The view of a client: the longest prefix counts."""
+        client = ip_address(bytes(at))
+        return next((number for net, number in reversed(self._rows) if client in net), 0)
+
     def ask(self, client: Client) -> None:
         """A client's question has arrived."""
-        served, key, now = self._served, client.key, self._served.now
+        served, now = self._served, self._served.now
+        key = client.key = client.key._replace(view=self.view(client.address))
         question = key.question
-        hit = served.answers.native.peek(0, question.name, question.rtype, key.do, key.cd, now)
+        hit = served.answers.native.peek(
+            key.view, question.name, question.rtype, key.do, key.cd, now
+        )
         if hit is not None:
             client.reply, client.replied, client.hit = hit, now, True
             return
         self._tokens += 1
         fields = (
-            self._tokens, question.name, question.rtype, 1, True, key.do, key.cd, 0, CLIENT, 0,
+            self._tokens, question.name, question.rtype, 1, True, key.do, key.cd,
+            client.transport, client.address, key.view, self.generation,
         )  # fmt: skip
         miss = miss_from_tuple(fields)
         busy = any(question == other.key.question for other in self.waiting.values())
@@ -136,6 +158,11 @@ class VirtualListener:
         for token, answer in replies:
             client = self.waiting.pop(token)
             client.reply, client.replied = answer.message(self._served.now), self._served.now
+
+    def silence(self, tokens: Sequence[int]) -> None:
+        """Clients that get no reply."""
+        for token in tokens:
+            self.waiting.pop(token).silenced = True
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -196,6 +223,7 @@ class Served:
         self.scheduler = Scheduler(self.core)
         self.driver = Driver(self.scheduler, cast(Any, self.door), clock)
         self.tally, self.ledger = Tally(), Ledger()
+        self.in_force = InForce(self.core, policy)
         self.listener = VirtualListener(self)
         self.carrier: VirtualPlans | None = None
         self.plans: NativePlans | None = None
@@ -205,7 +233,7 @@ class Served:
                 self.core, self.answers, self.door.fly, self.listener.answer
             )
             self.plans = self._native_plans(policy)
-            self.core.planner = Planner(self.plans)
+            self.in_force.plan_with(self.plans, policy)
             carried = Carried(
                 self.plans, self.core, clock, self.answers, cast(Any, self.ledger), self.tally
             )
@@ -218,6 +246,7 @@ class Served:
             self.tally,
             policy,
             carried,
+            self.in_force.decider,
         )
         self.scheduler.internal = self.service.internal
         self.driver.attach(self.service)
@@ -236,7 +265,7 @@ class Served:
             SECONDS_BOUNDS,
         )
         plans.native = cast(Any, self.carrier)
-        plans.native.set_generation(policy.generation_number)
+        plans.native.set_policy(policy.generation_number, (), ())
         return plans
 
     @property
@@ -244,10 +273,20 @@ class Served:
         """Virtual time, seconds."""
         return self.door.now
 
-    def ask(self, text: str, kind: str = "A", do: bool = False, cd: bool = False) -> Client:
+    def ask(
+        self,
+        text: str,
+        kind: str = "A",
+        do: bool = False,
+        cd: bool = False,
+        source: Address = CLIENT,
+        transport: int = 0,
+    ) -> Client:
         """A client asks; its reply comes with the turns that follow."""
         question = Question(name(text), Type[kind])
-        client = Client(AnswerKey(0, question, do, cd), self.now)
+        client = Client(
+            AnswerKey(0, question, do, cd), self.now, address=source, transport=transport
+        )
         self.listener.ask(client)
         self.driver.turn()
         return client
@@ -277,6 +316,8 @@ class Served:
         """Turn until this client has its reply."""
         turns = 0
         while client.reply is None:
+            if client.silenced:
+                return b""
             assert self.turn() or client.reply is not None, "nothing will happen any more"
             turns += 1
             assert turns < 50_000, "no end in sight"
@@ -284,11 +325,7 @@ class Served:
 
     def reload(self, policy: Policy) -> None:
         """Another policy, swapped as :class:`resolver.app.App` does."""
-        self.core.policy = policy
-        self.core.planner.restart()
-        if self.plans is not None:
-            self.plans.set_policy(policy)
-        self.service.set_policy(policy)
+        self.in_force.swap(policy, self.core.settings, self.plans, self.service)
 
     def flush(self, at: Name, subtree: bool) -> None:
         """The operator's flush, as in :class:`resolver.app.App`."""

@@ -79,6 +79,16 @@ def show(told: dict[str, Any]) -> None:
         console.print(line, soft_wrap=True)
     for ede in told["ede"]:
         console.print(f"EDE {ede['code']}: {ede['text']}", soft_wrap=True)
+    for stage in told["stages"]:
+        what = "the result decides" if stage["needs_result"] else stage["action"]
+        console.print(
+            f"policy on {stage['name']}: {stage['rule'] or 'no rule'}, {what}, "
+            f"servers {stage['servers']}",
+            soft_wrap=True,
+        )
+    if told["rule"]:
+        held = " (held back by the mode)" if told["held_back"] else ""
+        console.print(f"decided by rule {told['rule']}: {told['action']}{held}", soft_wrap=True)
     escaped = f" ({told['reason']})" if told["route"] == "escaped" else ""
     console.print(
         f"{told['rcode']}, route {told['route']}{escaped}, destination {told['destination']}, "

@@ -35,7 +35,7 @@ from policy.border import Mode, Policy
 from policy.inputs import PolicyInputs, Stated
 from policy.load import load_policy
 from resolver import limits
-from resolver.model import Address, Rcode, Record, Route, Transport, address_text
+from resolver.model import Address, Question, Rcode, Record, Route, Transport, address_text
 from resolver.names import to_text
 from resolver.servers import Server
 from resolver.wire import parse_message
@@ -242,7 +242,7 @@ class Run:
         failures = {
             to_text(q.name): (round(failure.until, 6), failure.gap)
             for q, failure in self.served.scheduler._failures._known.items()
-            if failure.until > now
+            if failure.until > now and isinstance(q, Question)
         }
         return {
             "records": records, "cuts": cuts, "servers": servers, "lame": lame,

@@ -14,7 +14,7 @@ from resolver import names
 from resolver._native import Answer, AnswerCache, Clock, Counters, Listener, Plans, RecordCache
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
-Miss = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int]
+Miss = tuple[int, bytes, int, int, bool, bool, bool, int, bytes, int, int]
 
 
 def make_answer(name: bytes, rtype: int = 1, now: float = 0.0, count: int = 1) -> Answer:

@@ -6,14 +6,15 @@ from typing import Any, cast
 import pytest
 import trio
 
+from policy.decision import PLAIN, Selection
 from policy.findings import Published
 from policy.inputs import PolicyInputs
 from policy.verdict import Proof
 from resolver.commands import Commands, Running
 from resolver.errors import BadName, ControlError
+from resolver.lookups import Done
 from resolver.model import Books, Purpose, Question, Result
 from resolver.prove import Prover
-from resolver.resolve import Done
 from tests.small_internet import internet
 from tests.unit.evidence import policy_from
 from tests.virtual import Internet
@@ -46,7 +47,9 @@ class Rig:
         """As of a clock."""
         return self.net.now
 
-    def lookup(self, question: Question, done: Done, purpose: Purpose) -> None:
+    def lookup(
+        self, question: Question, done: Done, purpose: Purpose, selection: Selection = PLAIN
+    ) -> None:
         """As of a driver; the lookup ends before this does."""
         ended = False
 
@@ -55,7 +58,7 @@ class Rig:
             ended = True
             done(result, books)
 
-        self.net.scheduler.lookup(question, self.net.now, over, purpose)
+        self.net.scheduler.lookup(question, self.net.now, over, purpose, selection=selection)
         while not ended:
             assert self.net.turn() or ended
 

@@ -20,6 +20,7 @@ from resolver.evidence import SourceFact
 from resolver.exchange import NativeDoor
 from resolver.metrics import Exporter, Facts
 from resolver.metrics_mirrors import mirror_metrics
+from resolver.metrics_policy import policy_metrics
 from resolver.metrics_privacy import privacy_metrics
 from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_reloads import Reloads
@@ -38,6 +39,7 @@ from resolver.model import (
     Verdict,
 )
 from resolver.prove import Prover
+from resolver.tags import Tags
 from resolver.tally import SECONDS_BOUNDS, Tally, Turned
 from resolver.watch.keep import Telling, Watcher
 from resolver.web import MetricsServer
@@ -81,6 +83,7 @@ class Rig:
         yield from watch_metrics(self.watcher)
         yield from self.reloads.metrics()
         yield from privacy_metrics(self.counters, self.mirrors.core.withheld)
+        yield from policy_metrics(Tags(), self.tally, self.counters)
 
     def text(self) -> str:
         host, port = self.server.address

@@ -33,7 +33,7 @@ def test_a_miss_goes_to_python_and_its_answer_to_the_client(
     client.send(asked.to_wire())
     (miss,) = rig.misses(1)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    assert miss[1:] == (NAME, 1, 1, True, True, True, 0, socket.inet_pton(family, host), 0)
+    assert miss[1:] == (NAME, 1, 1, True, True, True, 0, socket.inet_pton(family, host), 0, 0)
     rig.answer(miss)
     wire = client.recv(65535)
     reply = dns.message.from_wire(wire)

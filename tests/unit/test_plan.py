@@ -6,6 +6,7 @@ import pytest
 
 from resolver import limits
 from resolver.delegation import Delegation
+from resolver.lookups import Done, Lookup
 from resolver.model import (
     Ask,
     Books,
@@ -23,7 +24,6 @@ from resolver.model import (
 )
 from resolver.names import ROOT, Name
 from resolver.plan import Plan, Planner, Punt, make
-from resolver.schedule import Done, Lookup
 from tests.interpreted import interpreted
 from tests.small_internet import internet
 from tests.virtual import Internet

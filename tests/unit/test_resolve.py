@@ -6,7 +6,9 @@ from collections.abc import Callable
 import trio
 import trio.testing
 
+from policy.decision import PLAIN, Selection
 from resolver import limits
+from resolver.lookups import Done, Early, Lookup
 from resolver.model import (
     Address,
     Ask,
@@ -21,7 +23,7 @@ from resolver.model import (
 )
 from resolver.names import ROOT
 from resolver.plan import Punt
-from resolver.resolve import Done, Driver, Early
+from resolver.resolve import Driver
 from resolver.wishes import Probe
 
 QUESTION = Question(ROOT, 2)
@@ -88,14 +90,22 @@ class Scheduler:
         purpose: Purpose = Purpose.ANSWER,
         early: Early | None = None,
         arrived: float | None = None,
-    ) -> None:
+        selection: Selection = PLAIN,
+    ) -> Lookup | None:
         self.tickets += 1
         self.waiting[self.tickets] = done
         self.batch.append((self.tickets, ASK))
         self.deadline = now + self.lasts if self.lasts is not None else None
-
-    def stale(self, question: Question, now: float) -> Result | None:
         return None
+
+    def stale(self, question: Question, now: float, selection: Selection = PLAIN) -> Result | None:
+        return None
+
+    def leave(self, lookup: Lookup, question: Question, selection: Selection) -> None:
+        raise AssertionError("nobody leaves here")
+
+    def unclaimed(self, question: Question) -> Books | None:
+        raise AssertionError("nothing is carried here")
 
     def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
         self.delivered.append(ticket)

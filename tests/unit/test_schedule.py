@@ -5,8 +5,9 @@ from typing import cast
 
 import pytest
 
-from resolver import limits, schedule
+from resolver import limits
 from resolver.core import RecordCache
+from resolver.lookups import Done, Lookup
 from resolver.model import Books, Cached, Ede, Question, Rcode, Type
 from resolver.names import Name
 from resolver.schedule import Scheduler
@@ -41,9 +42,9 @@ def test_spent_quota_ends_a_lookup_and_spares_the_joiner(
     net: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quotas = iter([2, 100])
-    lookup = schedule.Lookup
+    lookup = Lookup
 
-    def poor_then_rich(deadline: float, done: schedule.Done) -> schedule.Lookup:
+    def poor_then_rich(deadline: float, done: Done) -> Lookup:
         return lookup(deadline, done, next(quotas))
 
     monkeypatch.setattr(Scheduler, "make_lookup", staticmethod(poor_then_rich))

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from resolver.lookups import Done
 from resolver.model import Books, Purpose, Question, Result
 from resolver.names import Name
-from resolver.schedule import Done
 from resolver.watch.changes import DelegationChanged
 from resolver.watch.keep import Followed, Telling, Watched, Watcher
 from resolver.watch.look import Terms

@@ -20,7 +20,7 @@ mod udp;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -37,10 +37,9 @@ use crate::sys::socket::Socket;
 use crate::sys::thread::{Queue, lock, spawn};
 use crate::wire::UDP_MIN;
 use crate::wire::compose::Answer;
-pub use access::Networks;
+pub use access::{Networks, Views};
 use census::Census;
 pub use clients::{Clients, Miss, Origin};
-pub use desk::VIEW;
 use send::{Sender, Sockets};
 use tcp::Letter;
 use worker::Worker;
@@ -195,6 +194,27 @@ impl Listener {
                 answer.write(&miss.client, &miss.question, now, limit, out)
             });
         }
+    }
+
+    /// Clients of tokens get no reply; unknown tokens are ignored.
+    pub fn silence(&self, tokens: Vec<Key>) {
+        let tokens = tokens.into_iter().map(|token| (token, ()));
+        for (miss, ()) in self.shared.clients.finish(tokens) {
+            if let Origin::Tcp { worker, connection, .. } = miss.origin {
+                self.shared.inboxes[worker].push_all([Letter::Silence(connection)]);
+            }
+        }
+    }
+
+    /// The view of a client.
+    pub fn view(&self, client: IpAddr) -> u32 {
+        self.shared.access.hold().view(client)
+    }
+
+    /// Put the views of a policy in force. Until the answer cache serves the same generation,
+    /// nothing is served from it.
+    pub fn set_views(&self, views: Views, generation: u64) {
+        self.shared.access.replace_views(views, generation);
     }
 
     /// Put another access list in force.

@@ -14,6 +14,7 @@
 pub mod busy;
 pub mod carrier;
 mod choice;
+pub mod concern;
 mod flight;
 pub mod lines;
 pub mod plain;
@@ -38,10 +39,15 @@ use crate::wire::ask::Options;
 use crate::wire::micros;
 use crate::wire::name::is_subdomain;
 use busy::Busy;
+use concern::Concern;
 use report::Reports;
 
 /// Tables side by side, so that the threads of one machine seldom meet.
 const SHARDS: usize = 64;
+
+/// The view that plans are made for: that of all clients, since a plan is made only where policy
+/// treats all views alike.
+pub const EVERY_VIEW: u32 = 0;
 
 /// Types whose questions are Python's: DS is asked of the parent, NS teaches the cut, CNAME and
 /// DNAME are aliases, ANY and RRSIG are never answered from records.
@@ -76,6 +82,8 @@ pub struct Plan {
     pub own_set: Vec<Box<[u8]>>,
     /// Destination of an answer without addresses.
     pub destination: u8,
+    /// What policy had to do with it, as Python numbers that; 0: nothing.
+    pub tag: u16,
     /// The policy's under which it was put in force.
     pub generation: u64,
     /// Never empty.
@@ -143,6 +151,7 @@ pub struct Plans {
     shards: Box<[RwLock<HashTable<Cut>>]>,
     left: RwLock<HashMap<u64, i64>>,
     sides: RwLock<HashMap<IpAddr, Side>>,
+    concern: RwLock<Arc<Concern>>,
     generation: AtomicU64,
     on: AtomicBool,
 }
@@ -165,6 +174,7 @@ impl Plans {
             shards: std::iter::repeat_with(RwLock::default).take(SHARDS).collect(),
             left: RwLock::default(),
             sides: RwLock::default(),
+            concern: RwLock::default(),
             generation: AtomicU64::new(0),
             on: AtomicBool::new(true),
         })
@@ -207,8 +217,10 @@ impl Plans {
         }
     }
 
-    /// A new policy: sides and plans of the old one are void. Barriers stay, being facts.
-    pub fn set_generation(&self, generation: u64) {
+    /// A new policy: sides and plans of the old one are void, and other questions are Python's.
+    /// Barriers stay, being facts.
+    pub fn set_policy(&self, generation: u64, concern: Concern) {
+        *self.concern.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(concern);
         self.generation.store(generation, Ordering::Release);
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
@@ -237,6 +249,11 @@ impl Plans {
             counts.1 += shard.len();
         }
         counts
+    }
+
+    /// What of questions is left to Python by the policy in force.
+    pub fn concern(&self) -> Arc<Concern> {
+        Arc::clone(&self.concern.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A number for a question, for tables of those under way.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{name, parsed, query, rrset, signature};
-use inland_native::cache::answers::{AnswerCache, Hit, Key};
+use inland_native::cache::answers::{AnswerCache, Hit, Key, Marks};
 use inland_native::cache::records::{Kind, RecordCache, Source};
 use inland_native::wire::compose::Answer;
 use inland_native::wire::message::{self, RRset};
@@ -269,7 +269,15 @@ fn lookup(cache: &AnswerCache, owner: &str, now: f64) -> Option<(Hit, u32)> {
     let packet = query(owner, A, None);
     let query = parsed(&packet);
     let mut out = [0; 512];
-    let hit = cache.lookup(&key(&query.name), &query.client, query.question, now, 512, &mut out)?;
+    let hit = cache.lookup(
+        &key(&query.name),
+        cache.generation(),
+        &query.client,
+        query.question,
+        now,
+        512,
+        &mut out,
+    )?;
     let message = message::parse(&out[..hit.length]).expect("good");
     Some((hit, message.answer[0].ttl))
 }
@@ -308,7 +316,8 @@ fn a_popular_answer_that_ends_soon_is_told_once() {
 #[test]
 fn an_answer_of_stale_data_keeps_its_ttls_is_told_as_such_and_never_due() {
     let cache = AnswerCache::new(MIB);
-    cache.put_stale(&key(&name("a.example")), 0, &answer("a.example"), 100.0, 2, 0.0);
+    let marks = Marks { destination: 2, stale: true, ..Marks::default() };
+    cache.put(&key(&name("a.example")), 0, &answer("a.example"), 100.0, marks, 0.0);
     for now in [1.0, 90.0, 95.0] {
         let (hit, ttl) = lookup(&cache, "a.example", now).expect("live");
         assert_eq!((hit.destination, hit.stale, ttl), (2, true, 300));

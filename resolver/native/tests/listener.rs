@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use inland_native::cache::answers::{AnswerCache, Key};
 use inland_native::clock::Clock;
 use inland_native::counters::Counters;
-use inland_native::listen::{Listener, Miss, Networks, Settings, VIEW};
+use inland_native::listen::{Listener, Miss, Networks, Settings};
 use inland_native::wire::compose::Answer;
 
 const NAME: &[u8] = b"\x03www\x07example\x02in\0";
@@ -48,7 +48,7 @@ impl Rig {
     }
 
     fn store(&self) {
-        let key = Key { view: VIEW, name: NAME, rtype: 1, do_bit: false, cd: false };
+        let key = Key { view: 0, name: NAME, rtype: 1, do_bit: false, cd: false };
         self.answers.put(&key, 0, &self.answer(), 100.0, 3, self.clock.now());
     }
 

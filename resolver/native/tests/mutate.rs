@@ -167,7 +167,8 @@ impl Subject {
         let (rtype, do_bit, cd) = (query.qtype, query.client.do_bit(), query.client.cd());
         let key = Key { view: 0, name: &query.name, rtype, do_bit, cd };
         let (client, question) = (&query.client, query.question);
-        if let Some(hit) = self.answers.lookup(&key, client, question, now, limit, &mut self.out) {
+        if let Some(hit) = self.answers.lookup(&key, 0, client, question, now, limit, &mut self.out)
+        {
             assert!(hit.length <= limit);
             message::parse(&self.out[..hit.length]).expect("replies are good");
         } else {

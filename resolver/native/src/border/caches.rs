@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::plain_name;
 use super::wire::{rrset_from_python, rrsets_from_python, rrsets_to_tuple};
-use crate::cache::answers::{self, Key};
+use crate::cache::answers::{self, Key, Manner, Marks};
 use crate::cache::records::{self, Kind, Source};
 use crate::wire::compose;
 
@@ -135,6 +135,9 @@ pub(crate) struct Answer {
 #[pymethods]
 impl Answer {
     #[new]
+    #[pyo3(signature = (
+        name, rtype, rclass, rcode, answer, authority, additional, ede, now, truncated=false
+    ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         name: &[u8],
@@ -146,6 +149,7 @@ impl Answer {
         additional: &Bound<'_, PyAny>,
         ede: Vec<(u16, String)>,
         now: f64,
+        truncated: bool,
     ) -> PyResult<Self> {
         let sections = [answer, authority, additional].map(rrsets_from_python);
         let [answer, authority, additional] = sections;
@@ -153,7 +157,10 @@ impl Answer {
         let sections = [&*answer, &*authority, &*additional];
         let ede: Vec<_> = ede.iter().map(|(code, text)| (*code, text.as_str())).collect();
         let name = plain_name(name)?;
-        let inner = compose::Answer::compose(name, rtype, rclass, rcode, sections, &ede, now);
+        let mut inner = compose::Answer::compose(name, rtype, rclass, rcode, sections, &ede, now);
+        if truncated {
+            inner.truncate();
+        }
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -177,7 +184,8 @@ impl AnswerCache {
     }
 
     #[pyo3(signature = (
-        view, name, rtype, r#do, cd, generation, answer, lifetime, destination, now, stale=false
+        view, name, rtype, r#do, cd, generation, answer, lifetime, destination, now, stale=false,
+        manner=0, tag=0
     ))]
     #[allow(clippy::too_many_arguments)]
     fn put(
@@ -193,14 +201,13 @@ impl AnswerCache {
         destination: u8,
         now: f64,
         stale: bool,
+        manner: u8,
+        tag: u16,
     ) {
         let key = Key { view, name, rtype, do_bit: r#do, cd };
         let answer = &answer.get().inner;
-        if stale {
-            self.inner.put_stale(&key, generation, answer, lifetime, destination, now);
-        } else {
-            self.inner.put(&key, generation, answer, lifetime, destination, now);
-        }
+        let marks = Marks { destination, stale, manner: Manner::from_number(manner), tag };
+        self.inner.put(&key, generation, answer, lifetime, marks, now);
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -94,6 +94,10 @@ impl Counters {
         .collect()
     }
 
+    fn tags(&self) -> Vec<(u16, u64)> {
+        self.inner.tags()
+    }
+
     fn hit_seconds(&self) -> (Vec<u64>, f64) {
         self.inner.hit_seconds()
     }

@@ -15,7 +15,7 @@ use super::plain_name;
 use super::plans::Plans;
 use super::wire::message_to_tuple;
 use crate::exchange::{self, Ask, Got, Outcome};
-use crate::listen::{self, BindError, Miss, Networks, Origin, VIEW};
+use crate::listen::{self, BindError, Miss, Networks, Origin, Views};
 use crate::wire::ask::Options;
 use crate::wire::{HEADER, MESSAGE_MAX};
 
@@ -260,7 +260,8 @@ pub(super) fn miss_to_tuple<'py>(
         miss.client.cd(),
         transport,
         address,
-        VIEW,
+        miss.view,
+        miss.generation,
     )
         .into_pyobject(py)
 }
@@ -355,6 +356,19 @@ impl Listener {
 
     fn reply_notices(&self, py: Python<'_>, replies: Vec<(u64, Vec<u8>)>) {
         py.detach(|| self.inner.reply_notices(replies));
+    }
+
+    fn silence(&self, tokens: Vec<u64>) {
+        self.inner.silence(tokens);
+    }
+
+    fn view(&self, address: &[u8]) -> PyResult<u32> {
+        Ok(self.inner.view(address_from_octets(address)?))
+    }
+
+    fn set_views(&self, rows: Vec<(String, u32)>, generation: u64) -> PyResult<()> {
+        self.inner.set_views(Views::parse(&rows).map_err(PyValueError::new_err)?, generation);
+        Ok(())
     }
 
     fn set_access(&self, allow: Vec<String>) -> PyResult<()> {

@@ -10,9 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::caches::{Answer, AnswerCache, RecordCache};
+use super::names::NameTable;
 use super::net::{address_from_octets, address_to_octets, miss_to_tuple, seconds};
 use super::plain_name;
 use super::wire::message_to_tuple;
+use crate::plan::concern::Concern;
 use crate::plan::report::{Punt, PuntResult, Unlocated};
 use crate::plan::{self, Bounds, Plan, Server, Side};
 use crate::wire::ask::Options;
@@ -56,7 +58,9 @@ fn punt_to_tuple<'py>(py: Python<'py>, punt: &Punt) -> PyResult<Bound<'py, PyTup
 }
 
 fn unlocated_to_tuple(py: Python<'_>, found: Unlocated) -> PyResult<Bound<'_, PyTuple>> {
-    let Unlocated { lookup, addresses, answers, clients } = found;
+    let Unlocated { lookup, addresses, answers, mut views, clients } = found;
+    views.sort_unstable();
+    views.dedup();
     let octets = |address: &IpAddr| address_to_octets(py, *address);
     let addresses = PyList::new(py, addresses.iter().map(octets))?;
     let made = PyList::empty(py);
@@ -69,7 +73,8 @@ fn unlocated_to_tuple(py: Python<'_>, found: Unlocated) -> PyResult<Bound<'_, Py
     }
     let name = PyBytes::new(py, &lookup.name);
     let plan::report::Lookup { plan, server, rtype, rcode, end, rtt, .. } = lookup;
-    (plan, server, name, rtype, rcode, end as u8, rtt, addresses, made, told).into_pyobject(py)
+    let end = end as u8;
+    (plan, server, name, rtype, rcode, end, rtt, addresses, made, told, views).into_pyobject(py)
 }
 
 #[pymethods]
@@ -115,6 +120,10 @@ impl Plans {
     }
 
     #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (
+        number, view, zone, any_depth, randomise_case, own_set, destination, servers, expires,
+        until, tag=0
+    ))]
     fn publish(
         &self,
         number: u64,
@@ -127,6 +136,7 @@ impl Plans {
         servers: Vec<ServerTuple<'_>>,
         expires: f64,
         until: f64,
+        tag: u16,
     ) -> PyResult<()> {
         if servers.is_empty() || servers.len() > usize::from(u8::MAX) {
             return Err(PyValueError::new_err("a plan has 1 to 255 servers"));
@@ -141,6 +151,7 @@ impl Plans {
             randomise_case,
             own_set: own_set.iter().map(|name| Box::from(name.as_bytes())).collect(),
             destination,
+            tag,
             generation: 0, // as it is put in force
             servers: servers?.into_boxed_slice(),
             expires: micros(expires),
@@ -181,8 +192,9 @@ impl Plans {
         Ok(())
     }
 
-    fn set_generation(&self, generation: u64) {
-        self.inner.set_generation(generation);
+    fn set_policy(&self, generation: u64, tables: Vec<Py<NameTable>>, views: Vec<u32>) {
+        let tables = tables.iter().map(|table| Arc::clone(&table.get().inner)).collect();
+        self.inner.set_policy(generation, Concern::new(tables, views));
     }
 
     fn stop(&self) {

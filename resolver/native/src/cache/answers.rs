@@ -53,18 +53,75 @@ pub struct Due {
     pub cd: bool,
 }
 
+/// How an answer is given, as policy wants it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    #[default]
+    Plain,
+    /// No reply at all.
+    Silent,
+    /// Over streams only: over UDP the client is told to come back by TCP.
+    Stream,
+}
+
+impl Manner {
+    /// By the number of the contract.
+    pub fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Silent,
+            2 => Self::Stream,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// What is kept with an answer and told at each hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// 0 domestic, 1 foreign, 2 mixed, 3 none.
+    pub destination: u8,
+    /// Of stale data: its TTLs stay as they are, and it is never due.
+    pub stale: bool,
+    pub manner: Manner,
+    /// What policy had to do with it, as Python numbers that; 0: nothing.
+    pub tag: u16,
+}
+
+impl From<u8> for Marks {
+    /// Of an answer that policy has nothing to do with, by its destination.
+    fn from(destination: u8) -> Self {
+        Self { destination, ..Self::default() }
+    }
+}
+
+impl Marks {
+    fn bits(self) -> u8 {
+        let stale = if self.stale { STALE } else { 0 };
+        self.destination & DESTINATIONS | stale | (self.manner as u8) << MANNER_SHIFT
+    }
+
+    fn read(bits: u8, tag: u16) -> Self {
+        Self {
+            destination: bits & DESTINATIONS,
+            stale: bits & STALE != 0,
+            manner: Manner::from_number(bits >> MANNER_SHIFT & 0b11),
+            tag,
+        }
+    }
+}
+
 /// A reply that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
     pub length: usize,
-    /// 0 domestic, 1 foreign, 2 mixed, 3 none.
     pub destination: u8,
     pub stale: bool,
+    pub manner: Manner,
+    pub tag: u16,
 }
 
-/// An entry: end of life in microseconds, generation, view, DO and CD as bits, destination (with
-/// `STALE` set for an answer of stale data); then the octets of the answer, which hold name and
-/// type.
+/// An entry: end of life in microseconds, generation, view, DO and CD as bits, destination and
+/// other marks, tag; then the octets of the answer, which hold name and type.
 #[derive(Clone, Copy)]
 struct Kept<'a>(&'a [u8]);
 
@@ -73,22 +130,26 @@ const GENERATION: usize = 8;
 const VIEW: usize = 16;
 const BITS: usize = 20;
 const DESTINATION: usize = 21;
-const ANSWER: usize = 22;
+const TAG: usize = 22;
+const ANSWER: usize = 24;
 const STALE: u8 = 0x80;
+const MANNER_SHIFT: u8 = 4;
+const DESTINATIONS: u8 = 0b11;
 
 impl<'a> Kept<'a> {
     fn pack(
         key: &Key<'_>,
         generation: u64,
         expires: i64,
-        destination: u8,
+        marks: Marks,
         answer: View<'_>,
     ) -> Vec<u8> {
         let mut octets = Vec::with_capacity(ANSWER + answer.octets().len());
         octets.extend(expires.to_ne_bytes());
         octets.extend(generation.to_ne_bytes());
         octets.extend(key.view.to_ne_bytes());
-        octets.extend([key.bits(), destination]);
+        octets.extend([key.bits(), marks.bits()]);
+        octets.extend(marks.tag.to_ne_bytes());
         octets.extend(answer.octets());
         octets
     }
@@ -112,6 +173,11 @@ impl<'a> Kept<'a> {
 
     fn is_stale(self) -> bool {
         self.0[DESTINATION] & STALE != 0
+    }
+
+    fn marks(self) -> Marks {
+        let tag = u16::from_ne_bytes([self.0[TAG], self.0[TAG + 1]]);
+        Marks::read(self.0[DESTINATION], tag)
     }
 
     /// The time that TTLs are counted down to.
@@ -173,33 +239,7 @@ impl AnswerCache {
         generation: u64,
         answer: &Answer,
         lifetime: f64,
-        destination: u8,
-        now: f64,
-    ) {
-        self.store(key, generation, answer, lifetime, destination, now);
-    }
-
-    /// The same for an answer of stale data: its TTLs stay as they are, its hits are told as such,
-    /// and it is never due.
-    pub fn put_stale(
-        &self,
-        key: &Key<'_>,
-        generation: u64,
-        answer: &Answer,
-        lifetime: f64,
-        destination: u8,
-        now: f64,
-    ) {
-        self.store(key, generation, answer, lifetime, destination | STALE, now);
-    }
-
-    fn store(
-        &self,
-        key: &Key<'_>,
-        generation: u64,
-        answer: &Answer,
-        lifetime: f64,
-        mark: u8,
+        marks: impl Into<Marks>,
         now: f64,
     ) {
         let now = micros(now);
@@ -209,15 +249,18 @@ impl AnswerCache {
         if !answers || expires <= now || generation != self.generation.load(Ordering::Acquire) {
             return;
         }
-        let kept = Kept::pack(key, generation, expires, mark, answer.view());
+        let kept = Kept::pack(key, generation, expires, marks.into(), answer.view());
         let equal = |known: &[u8]| Kept(known).is_under(key);
         self.store.change(self.hash(key), equal, |_| Some(kept), now, 0);
     }
 
-    /// Write the live reply for a client into `out` (see [`View::write`]).
+    /// Write the live reply for a client into `out` (see [`View::write`]). `generation` is that of
+    /// the client's view: an answer of another one is not for it.
+    #[allow(clippy::too_many_arguments)]
     pub fn lookup(
         &self,
         key: &Key<'_>,
+        generation: u64,
         client: &Client,
         question: &[u8],
         now: f64,
@@ -230,12 +273,12 @@ impl AnswerCache {
         let (hit, due) = self.store.get(hash, equal, |known, used| {
             let kept = Kept(known);
             // What is dead must not be marked as used, or it would stay longer.
-            if !self.lives(kept, now) {
+            if kept.word(GENERATION) != generation || !self.lives(kept, now) {
                 return None;
             }
             let length = kept.answer().write(client, question, kept.at(now), limit, out);
-            let destination = known[DESTINATION] & !STALE;
-            let hit = Hit { length, destination, stale: kept.is_stale() };
+            let Marks { destination, stale, manner, tag } = kept.marks();
+            let hit = Hit { length, destination, stale, manner, tag };
             Some((hit, used && kept.is_due(now)))
         })?;
         if due && self.store.tell_once(hash, equal) {
@@ -274,6 +317,13 @@ impl AnswerCache {
     /// Supersede all entries of other generations, at once.
     pub fn set_generation(&self, generation: u64) {
         self.generation.store(generation, Ordering::Release);
+        // Its views are not those of the next.
+        lock(&self.due).clear();
+    }
+
+    /// The generation that is served.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Drop the answers to questions for a name, or for it and all below; their number.

@@ -3,7 +3,8 @@
 //! ```text
 //! page 0     magic, version, layout, areas, process id
 //! labels     SLOTS_MAX × (length word, LABEL_MAX octets); the length is written last
-//! areas      each: slots × fields, scalars, hits, histogram, sum of nanoseconds; whole pages
+//! areas      each: slots × fields, scalars, hits, histogram, sum of nanoseconds, hits by tag;
+//!            whole pages
 //! ```
 //!
 //! `layout` is a hash of all names and sizes, so a file of another build is known as foreign.
@@ -92,6 +93,8 @@ scalars! {
 }
 
 const SCALARS: usize = SCALAR_NAMES.len();
+/// Tags that answers may have, with 0 for none (`resolver/limits_policy.py` has the same).
+pub const TAGS: usize = 4096;
 /// Destinations: domestic, foreign, mixed, none.
 pub const DESTINATIONS: usize = 4;
 /// Upper bounds of the buckets of hit latency, in seconds: a hit is some microseconds of work,
@@ -107,7 +110,8 @@ pub(super) const SCALARS_AT: usize = SLOTS_MAX * FIELDS;
 pub(super) const HITS_AT: usize = SCALARS_AT + SCALARS;
 pub(super) const BUCKETS_AT: usize = HITS_AT + 2 * DESTINATIONS;
 pub(super) const HIT_NANOS_AT: usize = BUCKETS_AT + HIT_BUCKETS;
-const AREA_OCTETS: usize = (8 * (HIT_NANOS_AT + 1)).next_multiple_of(PAGE);
+pub(super) const TAGS_AT: usize = HIT_NANOS_AT + 1;
+const AREA_OCTETS: usize = (8 * (TAGS_AT + TAGS)).next_multiple_of(PAGE);
 const AREAS_OFFSET: usize = PAGE + (8 * SLOTS_MAX * LABEL_WORDS).next_multiple_of(PAGE);
 
 // Words of the header.

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use layout::{
     DESTINATIONS, FIELDS, Field, HIT_BUCKETS, HIT_SECONDS_BOUNDS, LABEL_MAX, SCALAR_NAMES,
-    SLOTS_MAX, Scalar,
+    SLOTS_MAX, Scalar, TAGS,
 };
 use map::Map;
 pub use read::{SlotSums, read_file};
@@ -130,6 +130,11 @@ impl Counters {
         read::hits(&self.map)
     }
 
+    /// Hits of answers with a tag, of those tags that had any.
+    pub fn tags(&self) -> Vec<(u16, u64)> {
+        read::tags(&self.map)
+    }
+
     /// Hits in each bucket of `HIT_SECONDS_BOUNDS` and above, and the sum of seconds.
     pub fn hit_seconds(&self) -> (Vec<u64>, f64) {
         read::hit_seconds(&self.map)
@@ -189,6 +194,11 @@ impl Area {
         let destination = usize::from(destination).min(DESTINATIONS - 1);
         let transport = usize::from(transport != 0);
         self.bump(layout::HITS_AT + transport * DESTINATIONS + destination, 1);
+    }
+
+    /// Count one answer from the cache by its tag.
+    pub fn tagged(&self, tag: u16) {
+        self.bump(layout::TAGS_AT + usize::from(tag) % TAGS, 1);
     }
 
     /// Tell that `hits` answers from the cache took so long, each.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::StateError;
 use super::layout::{
     self, BUCKETS_AT, DESTINATIONS, FIELDS, HIT_BUCKETS, HIT_NANOS_AT, HITS_AT, SCALAR_NAMES,
-    SCALARS_AT, SLOTS_AT, SLOTS_MAX,
+    SCALARS_AT, SLOTS_AT, SLOTS_MAX, TAGS, TAGS_AT,
 };
 use super::map::Map;
 
@@ -45,6 +45,11 @@ pub(super) fn hits(map: &Map) -> [[u64; DESTINATIONS]; 2] {
         std::array::from_fn(|index| sum(map, HITS_AT + transport * DESTINATIONS + index))
     };
     [row(0), row(1)]
+}
+
+pub(super) fn tags(map: &Map) -> Vec<(u16, u64)> {
+    let counts = (0..TAGS).map(|tag| (tag as u16, sum(map, TAGS_AT + tag)));
+    counts.filter(|(_, count)| *count > 0).collect()
 }
 
 pub(super) fn hit_seconds(map: &Map) -> (Vec<u64>, f64) {

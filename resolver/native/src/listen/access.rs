@@ -1,9 +1,10 @@
-//! The access list: which addresses may ask.
+//! What client addresses are: which may ask, and in which view each stands.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::ranges::{Layer, Row, Steps};
 use crate::sys::thread::lock;
 
 /// Networks as sorted ranges that do not overlap, one list a family.
@@ -31,18 +32,9 @@ impl Networks {
     }
 
     fn add(&mut self, entry: &str) -> Result<(), &'static str> {
-        let (address, length) = entry.split_once('/').map_or((entry, None), |(a, b)| (a, Some(b)));
-        let address: IpAddr = address.parse().map_err(|_| "not an address")?;
-        let bits: u32 = if address.is_ipv4() { 32 } else { 128 };
-        let length = match length {
-            None => bits,
-            Some(text) => text.parse().map_err(|_| "the prefix length is not a number")?,
-        };
-        let host = bits.checked_sub(length).ok_or("the prefix is longer than an address")?;
-        let mask = low_bits(host);
-        match address {
-            IpAddr::V4(v4) => self.ipv4.push(range(u32::from(v4), mask as u32)?),
-            IpAddr::V6(v6) => self.ipv6.push(range(u128::from(v6), mask)?),
+        match network(entry)? {
+            Network::V4(first, last) => self.ipv4.push((first, last)),
+            Network::V6(first, last) => self.ipv6.push((first, last)),
         }
         Ok(())
     }
@@ -52,6 +44,70 @@ impl Networks {
         match address {
             IpAddr::V4(v4) => within(&self.ipv4, u32::from(v4)),
             IpAddr::V6(v6) => within(&self.ipv6, u128::from(v6)),
+        }
+    }
+}
+
+/// The first and the last address of a network.
+enum Network {
+    V4(u32, u32),
+    V6(u128, u128),
+}
+
+/// Read a network in CIDR notation, or a lone address.
+fn network(entry: &str) -> Result<Network, &'static str> {
+    let (address, length) = entry.split_once('/').map_or((entry, None), |(a, b)| (a, Some(b)));
+    let address: IpAddr = address.parse().map_err(|_| "not an address")?;
+    let bits: u32 = if address.is_ipv4() { 32 } else { 128 };
+    let length = match length {
+        None => bits,
+        Some(text) => text.parse().map_err(|_| "the prefix length is not a number")?,
+    };
+    let host = bits.checked_sub(length).ok_or("the prefix is longer than an address")?;
+    let mask = low_bits(host);
+    Ok(match address {
+        IpAddr::V4(v4) => {
+            let (first, last) = range(u32::from(v4), mask as u32)?;
+            Network::V4(first, last)
+        }
+        IpAddr::V6(v6) => {
+            let (first, last) = range(u128::from(v6), mask)?;
+            Network::V6(first, last)
+        }
+    })
+}
+
+/// Which view a client's address stands in: that of the longest prefix that covers it, else 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Views(Layer);
+
+impl Views {
+    /// Compile prefixes in CIDR notation, each with the number of its view.
+    ///
+    /// # Errors
+    ///
+    /// The first entry that is no network, or a prefix that stands twice.
+    pub fn parse<S: AsRef<str>>(entries: &[(S, u32)]) -> Result<Self, String> {
+        let (mut v4, mut v6): (Vec<Row<u32>>, Vec<Row<u128>>) = Default::default();
+        for (entry, view) in entries {
+            let entry = entry.as_ref();
+            match network(entry).map_err(|why| format!("{entry:?}: {why}"))? {
+                Network::V4(first, last) => v4.push((first, last, *view)),
+                Network::V6(first, last) => v6.push((first, last, *view)),
+            }
+        }
+        // Prefixes lie inside each other or apart, so only equal ones can be in doubt.
+        let twice = |_| "a prefix stands twice".to_owned();
+        let (v4, v6) = (Steps::flatten(&v4).map_err(twice)?, Steps::flatten(&v6).map_err(twice)?);
+        Ok(Self(Layer { v4, v6 }))
+    }
+
+    /// The view of an address.
+    #[must_use]
+    pub fn of(&self, address: IpAddr) -> u32 {
+        match address {
+            IpAddr::V4(v4) => self.0.v4.at(u32::from(v4)),
+            IpAddr::V6(v6) => self.0.v6.at(u128::from(v6)),
         }
     }
 }
@@ -92,48 +148,80 @@ fn within<T: Ord + Copy>(ranges: &[(T, T)], number: T) -> bool {
     after > 0 && number <= ranges[after - 1].1
 }
 
-/// The list in force; replaced whole, and looked at once a batch.
+/// What holds of client addresses at one time. Views are those of one policy, whose generation
+/// stands beside them: an answer of another one must not be given to a client of theirs.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    networks: Arc<Networks>,
+    views: Arc<Views>,
+    pub generation: u64,
+}
+
+impl Admission {
+    /// Whether an address may ask.
+    pub fn contain(&self, address: IpAddr) -> bool {
+        self.networks.contain(address)
+    }
+
+    /// The view that it stands in.
+    pub fn view(&self, address: IpAddr) -> u32 {
+        self.views.of(address)
+    }
+}
+
+/// What is in force; replaced whole, and looked at once a batch.
 pub struct Access {
-    networks: Mutex<Arc<Networks>>,
+    admission: Mutex<Arc<Admission>>,
     /// Goes up with each replacement, so that looking costs no more than a load.
     edition: AtomicU64,
 }
 
-/// A thread's own hold of the list.
+/// A thread's own hold of it.
 pub struct Held {
-    networks: Arc<Networks>,
+    admission: Arc<Admission>,
     edition: u64,
 }
 
 impl std::ops::Deref for Held {
-    type Target = Networks;
+    type Target = Admission;
 
-    fn deref(&self) -> &Networks {
-        &self.networks
+    fn deref(&self) -> &Admission {
+        &self.admission
     }
 }
 
 impl Access {
     pub fn new(networks: Networks) -> Self {
-        Self { networks: Mutex::new(Arc::new(networks)), edition: AtomicU64::new(0) }
+        let admission = Admission { networks: Arc::new(networks), ..Admission::default() };
+        Self { admission: Mutex::new(Arc::new(admission)), edition: AtomicU64::new(0) }
     }
 
-    /// The list in force now.
+    /// What is in force now.
     pub fn hold(&self) -> Held {
-        let networks = lock(&self.networks);
-        Held { networks: Arc::clone(&networks), edition: self.edition.load(Ordering::Relaxed) }
+        let admission = lock(&self.admission);
+        Held { admission: Arc::clone(&admission), edition: self.edition.load(Ordering::Relaxed) }
     }
 
-    /// Hold another list if another one is in force.
+    /// Hold what is in force if that is another one.
     pub fn renew(&self, held: &mut Held) {
         if self.edition.load(Ordering::Acquire) != held.edition {
             *held = self.hold();
         }
     }
 
-    /// Put another list in force.
+    /// Put another access list in force.
     pub fn replace(&self, networks: Networks) {
-        *lock(&self.networks) = Arc::new(networks);
+        self.change(|now| Admission { networks: Arc::new(networks), ..now.clone() });
+    }
+
+    /// Put the views of another policy in force, with its generation.
+    pub fn replace_views(&self, views: Views, generation: u64) {
+        self.change(|now| Admission { views: Arc::new(views), generation, ..now.clone() });
+    }
+
+    fn change(&self, make: impl FnOnce(&Admission) -> Admission) {
+        let mut admission = lock(&self.admission);
+        *admission = Arc::new(make(&admission));
         self.edition.fetch_add(1, Ordering::Release);
     }
 }
@@ -171,5 +259,31 @@ mod tests {
         for wrong in ["", "10.0.0.1/8", "10.0.0.0/33", "::/129", "host", "10.0.0.0/x", "10/8"] {
             assert!(Networks::parse(&[wrong]).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_longest_prefix_gives_the_view() {
+        let rows = [("10.0.0.0/8", 1), ("10.1.0.0/16", 2), ("2001:db8::/32", 3), ("::/0", 4)];
+        let views = Views::parse(&rows).unwrap();
+        let of = |address: &str| views.of(address.parse().unwrap());
+        let heard = ["10.0.0.1", "10.1.2.3", "10.2.0.0", "11.0.0.0", "2001:db8::1", "::1"].map(of);
+        assert_eq!(heard, [1, 2, 1, 0, 3, 4]);
+        let twice = [("10.0.0.0/8", 1), ("10.0.0.0/8", 2)];
+        assert!(Views::parse(&twice).is_err() && Views::parse(&[("10.0.0.1/8", 1)]).is_err());
+        assert_eq!(Views::default().of("10.0.0.1".parse().unwrap()), 0);
+    }
+
+    #[test]
+    fn list_and_views_are_replaced_apart_and_seen_together() {
+        let access = Access::new(Networks::parse(&["10.0.0.0/8"]).unwrap());
+        let mut held = access.hold();
+        access.replace_views(Views::parse(&[("10.1.0.0/16", 7)]).unwrap(), 5);
+        let client = "10.1.0.1".parse().unwrap();
+        assert_eq!((held.view(client), held.generation), (0, 0), "until it is looked at again");
+        access.renew(&mut held);
+        assert_eq!((held.view(client), held.generation), (7, 5));
+        access.replace(Networks::default());
+        access.renew(&mut held);
+        assert!(!held.contain(client) && held.view(client) == 7);
     }
 }

@@ -65,6 +65,9 @@ pub struct Miss {
     pub mark: u64,
     /// What stands for the deepest zone known; 0: none.
     pub zone: u64,
+    /// The client's view when the question came, and the generation that it is of.
+    pub view: u32,
+    pub generation: u64,
 }
 
 impl Miss {
@@ -324,6 +327,8 @@ mod tests {
             question: Box::from(&b"\0\0\x01\0\x01"[..]),
             mark: 0,
             zone: 0,
+            view: 0,
+            generation: 0,
         }
     }
 

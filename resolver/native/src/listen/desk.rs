@@ -6,14 +6,11 @@ use std::time::Instant;
 
 use super::Shared;
 use super::access::Held;
-use crate::cache::answers::Key;
+use crate::cache::answers::{Key, Manner};
 use crate::counters::{Area, Scalar};
 use crate::wire::name::NameBuf;
 use crate::wire::query::{self, Client, Parsed, Query};
 use crate::wire::{CLASS_IN, MESSAGE_MAX, compose, flag, rcode};
-
-/// Views are classes of clients that policy treats alike; there is one so far.
-pub const VIEW: u32 = 0;
 
 /// Extended errors given here (RFC 8914 section 4, RFC 9824 section 3.5).
 const TOO_MANY: (u16, &str) = (0, "too many queries wait");
@@ -54,6 +51,8 @@ pub enum Decision<'a> {
     Reply(usize),
     /// The same, and this client may not ask at all.
     Refused(usize),
+    /// It gets no reply, as policy wants it.
+    Silent,
     /// News of a zone from one that may tell (RFC 1996): the whole message is Python's.
     Notice(Client),
     Miss {
@@ -62,6 +61,7 @@ pub enum Decision<'a> {
         /// In lower case.
         name: NameBuf,
         qtype: u16,
+        view: u32,
     },
 }
 
@@ -69,7 +69,7 @@ pub enum Decision<'a> {
 pub struct Desk {
     shared: Arc<Shared>,
     pub books: Area,
-    networks: Held,
+    admission: Held,
     notifiers: Held,
     pub now: f64,
     pub started: Instant,
@@ -81,14 +81,14 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(shared: Arc<Shared>, books: Area) -> Self {
-        let networks = shared.access.hold();
+        let admission = shared.access.hold();
         let notifiers = shared.notifiers.hold();
         let idle = shared.settings.tcp_idle.as_millis() / 100;
         let idle = u16::try_from(idle).unwrap_or(u16::MAX);
         Self {
             shared,
             books,
-            networks,
+            admission,
             notifiers,
             now: 0.0,
             started: Instant::now(),
@@ -101,7 +101,7 @@ impl Desk {
     pub fn refresh(&mut self) {
         self.started = Instant::now();
         self.now = self.shared.clock.now();
-        self.shared.access.renew(&mut self.networks);
+        self.shared.access.renew(&mut self.admission);
         self.shared.notifiers.renew(&mut self.notifiers);
     }
 
@@ -112,6 +112,11 @@ impl Desk {
             self.books.hit_seconds(self.untold, self.started.elapsed().as_secs_f64());
             self.untold = 0;
         }
+    }
+
+    /// The generation that views are of.
+    pub fn generation(&self) -> u64 {
+        self.admission.generation
     }
 
     /// Decide about a query. `out` has room for the longest reply of the transport.
@@ -131,7 +136,7 @@ impl Desk {
         {
             return Decision::Notice(*client);
         }
-        if !self.networks.contain(source) {
+        if !self.admission.contain(source) {
             return self.refuse(&parsed, out);
         }
         match parsed {
@@ -143,7 +148,10 @@ impl Desk {
                 self.books.count(Scalar::MalformedAnswered, 1);
                 Decision::Reply(compose::error(&client, question, rcode, &[], out))
             }
-            Parsed::Query(query) => self.answer(&query, transport, out),
+            Parsed::Query(query) => {
+                let view = self.admission.view(source);
+                self.answer(&query, view, transport, out)
+            }
         }
     }
 
@@ -160,6 +168,7 @@ impl Desk {
     fn answer<'a>(
         &mut self,
         query: &Query<'a>,
+        view: u32,
         transport: Transport,
         out: &mut [u8],
     ) -> Decision<'a> {
@@ -170,25 +179,35 @@ impl Desk {
             return Decision::Reply(compose::error(client, question, rcode, &[ede], out));
         }
         let key = Key {
-            view: VIEW,
+            view,
             name: &query.name,
             rtype: query.qtype,
             do_bit: client.do_bit(),
             cd: client.cd(),
         };
         let limit = reply_limit(client, transport, self.shared.settings.udp_payload_max);
-        if let Some(hit) = self.shared.answers.lookup(&key, client, question, self.now, limit, out)
+        let (generation, answers) = (self.admission.generation, &self.shared.answers);
+        if let Some(hit) = answers.lookup(&key, generation, client, question, self.now, limit, out)
         {
             self.books.hit(u8::from(tcp), hit.destination);
             if hit.stale {
                 self.books.count(Scalar::StaleHits, 1);
             }
+            if hit.tag != 0 {
+                self.books.tagged(hit.tag);
+            }
             self.untold += 1;
-            return Decision::Reply(hit.length);
+            return match hit.manner {
+                Manner::Silent => Decision::Silent,
+                Manner::Stream if !tcp => {
+                    Decision::Reply(compose::truncated(client, question, out))
+                }
+                _ => Decision::Reply(hit.length),
+            };
         }
         if client.rd() {
             let (name, qtype) = (query.name, query.qtype);
-            return Decision::Miss { client: *client, question, name, qtype };
+            return Decision::Miss { client: *client, question, name, qtype, view };
         }
         // RD=0 never causes work: nobody may have the cache filled for him that way.
         let ede = [NOT_AUTHORITATIVE];
@@ -251,7 +270,7 @@ mod tests {
         };
         let answers = Arc::new(AnswerCache::new(1 << 16));
         let answer = compose::Answer::compose(NAME, 1, 1, 0, [&[], &[], &[]], &[], 0.0);
-        let key = Key { view: VIEW, name: NAME, rtype: 1, do_bit: false, cd: false };
+        let key = Key { view: 0, name: NAME, rtype: 1, do_bit: false, cd: false };
         answers.put(&key, 0, &answer, 1e9, 3, 0.0);
         let shared = Shared {
             clock: Arc::new(Clock::new(None)),
@@ -321,6 +340,7 @@ mod tests {
                 Decision::Notice(client) => {
                     prop_assert!(source.is_ipv4() && client.flags & 0x7800 == NOTIFY);
                 }
+                Decision::Silent => prop_assert!(false, "no policy is in force"),
                 Decision::Drop => prop_assert!(packet.len() < 12 || packet[2] & 0x80 != 0),
             }
         }

@@ -41,6 +41,8 @@ const VICTIMS: usize = 64;
 pub enum Letter {
     /// A reply, framed.
     Reply(Key, Vec<u8>),
+    /// A query of a connection gets no reply.
+    Silence(Key),
     /// A connection, which may have a seat.
     Guest(Socket, SocketAddr, Option<Seat>),
 }
@@ -214,6 +216,7 @@ impl Streams {
                         station.desk.books.count(Scalar::RepliesSent, 1);
                     }
                 }
+                Letter::Silence(key) => drop(self.settle(key)),
                 Letter::Guest(socket, client, Some(seat)) => {
                     self.welcome(socket, client, seat, station);
                 }
@@ -401,7 +404,7 @@ fn decide(
             station.desk.books.count(Scalar::RepliesSent, 1);
         }
         match decision {
-            Decision::Reply(_) => {}
+            Decision::Reply(_) | Decision::Silent => {}
             // Who may not ask, or does not speak our protocol, is not listened to further.
             Decision::Drop | Decision::Refused(_) => {
                 connection.ended = true;
@@ -412,7 +415,7 @@ fn decide(
                 let worker = station.number;
                 station.notice(Origin::Tcp { worker, connection: key, client }, from, packet);
             }
-            Decision::Miss { client: asked, question, name, qtype } => {
+            Decision::Miss { client: asked, question, name, qtype, view } => {
                 connection.waiting += 1;
                 let miss = Miss {
                     origin: Origin::Tcp { worker: station.number, connection: key, client },
@@ -420,6 +423,8 @@ fn decide(
                     question: question.into(),
                     mark: 0,
                     zone: 0,
+                    view,
+                    generation: station.desk.generation(),
                 };
                 station.offer(miss, &name, qtype);
             }

@@ -68,7 +68,7 @@ impl Datagrams {
         let (client, local) = (datagram.source, datagram.local);
         let out = self.outbound.room();
         match station.desk.decide(datagram.data, client.ip(), Transport::Udp, out) {
-            Decision::Drop => {}
+            Decision::Drop | Decision::Silent => {}
             Decision::Reply(octets) | Decision::Refused(octets) => {
                 self.outbound.push(octets, client, local);
             }
@@ -76,13 +76,15 @@ impl Datagrams {
                 let origin = Origin::Udp { worker: station.number, socket, client, local };
                 station.notice(origin, from, datagram.data);
             }
-            Decision::Miss { client: asked, question, name, qtype } => {
+            Decision::Miss { client: asked, question, name, qtype, view } => {
                 let miss = Miss {
                     origin: Origin::Udp { worker: station.number, socket, client, local },
                     client: asked,
                     question: question.into(),
                     mark: 0,
                     zone: 0,
+                    view,
+                    generation: station.desk.generation(),
                 };
                 station.offer(miss, &name, qtype);
             }

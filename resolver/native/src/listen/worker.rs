@@ -140,7 +140,8 @@ impl Station {
 impl Station {
     /// Leave a message for Python as it came.
     pub fn notice(&mut self, origin: Origin, client: Client, packet: &[u8]) {
-        let notice = Miss { origin, client, question: packet.into(), mark: 0, zone: 0 };
+        let question = packet.into();
+        let notice = Miss { origin, client, question, mark: 0, zone: 0, view: 0, generation: 0 };
         self.repeated.extend(self.shared.notices.add([notice]).repeated);
     }
 }

@@ -4,6 +4,7 @@
 //! 5 is Python's); so is what is counted, and where. An exchange that does not end in a plain reply
 //! within its wait is punted: Python hears of it as if it had made it.
 
+mod ends;
 mod fair;
 
 use std::collections::{HashMap, VecDeque};
@@ -14,18 +15,17 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::choice::Dice;
-use super::flight::{Flight, Queued, Waiting, client, compose};
+use super::flight::{Flight, Queued, Waiting};
 use super::lines::Lines;
-use super::plain::{self, Plain};
+use super::plain;
 use super::queue::Queue;
-use super::report::{Lookup, News, Punt, PuntResult, Unlocated};
-use super::{Found, Plan, Plans};
-use crate::cache::answers::Key as AnswerKey;
+use super::report::{News, Punt, PuntResult};
+use super::{EVERY_VIEW, Found, Plan, Plans};
 use crate::clock::Clock;
 use crate::counters::{Area, Field, Scalar, Shown};
 use crate::exchange::matching::{Match, judge};
 use crate::exchange::{Failure, ports};
-use crate::listen::{Clients, Miss, VIEW};
+use crate::listen::{Clients, Miss};
 use crate::sys::poll::{EDGE, Poll, READ};
 use crate::sys::random::Random;
 use crate::sys::slab::{Key, Slab};
@@ -133,6 +133,10 @@ impl Carrier {
         books: &Area,
     ) -> Option<Miss> {
         let mark = self.plans.mark(name, rtype);
+        if self.plans.concern().holds(name, miss.view) {
+            miss.mark = mark;
+            return Some(miss);
+        }
         if let Some(key) = self.same.get(&mark).copied()
             && self.flights.get(key).is_some_and(|flight| flight.asks(name, rtype))
         {
@@ -140,7 +144,7 @@ impl Carrier {
             return None;
         }
         miss.mark = mark;
-        let plan = match self.plans.find(VIEW, name, rtype, now) {
+        let plan = match self.plans.find(EVERY_VIEW, name, rtype, now) {
             Found::Carry(plan) => plan,
             Found::Leave(zone) => {
                 miss.zone = zone;
@@ -179,9 +183,12 @@ impl Carrier {
             return None;
         }
         // Looked for again: a plan may have been withdrawn since the miss was queued.
-        let Found::Carry(plan) = self.plans.find(VIEW, &name, rtype, now) else {
+        let Found::Carry(plan) = self.plans.find(EVERY_VIEW, &name, rtype, now) else {
             return Some(miss);
         };
+        if self.plans.concern().holds(&name, miss.view) {
+            return Some(miss);
+        }
         if self.plans.busy.has(miss.mark)
             || self.plans.is_left(miss.mark, now)
             || self.plans.records.knows(&name, rtype, now)
@@ -371,6 +378,10 @@ impl Carrier {
             return;
         };
         match result {
+            // Asked under another policy: whether it may be answered is Python's to say.
+            PuntResult::Reply(message) if waiting.plan.generation != self.plans.generation() => {
+                self.punt(waiting, PuntResult::Reply(message), octets);
+            }
             PuntResult::Reply(mut message) => {
                 let Waiting { plan, name, rtype, .. } = &waiting;
                 let bounds = &self.plans.bounds;
@@ -380,67 +391,6 @@ impl Carrier {
                 }
             }
             failed => self.punt(waiting, failed, octets),
-        }
-    }
-
-    /// Answer all who wait, keep what was learnt, tell Python.
-    fn finish(&mut self, waiting: Waiting, plain: Plain, identity: &[u8]) {
-        let now = self.clock.now();
-        let rtt = waiting.sent.elapsed().as_secs_f64();
-        let Waiting { plan, server, name, rtype, waiters, .. } = waiting;
-        let generation = self.plans.generation();
-        // What was planned under another policy has a destination that Python tells anew.
-        let destination = (plan.generation == generation)
-            .then(|| self.plans.destination(plain.addresses(), plan.destination))
-            .flatten();
-        let address = plan.servers[server].address;
-        let lookup = Lookup {
-            plan: plan.id,
-            server: server as u8,
-            name,
-            rtype,
-            rcode: plain.rcode,
-            end: plain.end,
-            rtt,
-        };
-        self.news.replied(plan.id, server as u8, rtt, identity);
-        let mut answers: Vec<(bool, bool, f64, Arc<Answer>)> = Vec::with_capacity(1);
-        let (wall, mut first) = (self.clock.wall(), true);
-        let mut clients = Vec::new();
-        for (arrived, miss) in waiters {
-            let (do_bit, cd) = (miss.client.do_bit(), miss.client.cd());
-            let answer = match answers.iter().find(|known| (known.0, known.1) == (do_bit, cd)) {
-                Some(known) => Arc::clone(&known.3),
-                None => {
-                    let made = compose(&plain, &lookup.name, rtype, do_bit, now);
-                    answers.push((do_bit, cd, f64::from(made.1), Arc::clone(&made.0)));
-                    made.0
-                }
-            };
-            let client = client(&miss, arrived);
-            if let Some(destination) = destination {
-                let bounds = &self.plans.reports.seconds_bounds;
-                self.news.finished(bounds, &lookup, &client, destination, first, wall);
-                first = false;
-            } else {
-                clients.push(client);
-            }
-            self.replies.push((miss, answer));
-        }
-        match destination {
-            Some(destination) => {
-                for (do_bit, cd, life, answer) in answers {
-                    let key = AnswerKey { view: plan.view, name: &lookup.name, rtype, do_bit, cd };
-                    let answers = &self.plans.answers;
-                    answers.put(&key, generation, &answer, life, destination, now);
-                }
-                plain.store(&self.plans.records, &lookup.name, rtype, address, now);
-            }
-            None => {
-                let addresses = plain.addresses().collect();
-                plain.store(&self.plans.records, &lookup.name, rtype, address, now);
-                self.news.unlocated.push(Unlocated { lookup, addresses, answers, clients });
-            }
         }
     }
 

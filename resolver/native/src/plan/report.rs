@@ -90,6 +90,8 @@ pub struct Unlocated {
     pub addresses: Vec<IpAddr>,
     /// With DO, CD and the life in seconds.
     pub answers: Vec<(bool, bool, f64, Arc<Answer>)>,
+    /// The views that they are for, with the generation of each.
+    pub views: Vec<(u32, u64)>,
     pub clients: Vec<Client>,
 }
 

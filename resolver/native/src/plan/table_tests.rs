@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::choice::Dice;
+use super::concern::Concern;
 use super::plain::{self, End};
 use super::report::{Client, Lookup, News, Reports};
 use super::{Bounds, Found, Plan, Plans, Server, Side};
@@ -63,6 +64,7 @@ fn plan(zone: &[u8], any_depth: bool, expires: f64) -> Plan {
         randomise_case: true,
         own_set: vec![Box::from(NS1)],
         destination: 3,
+        tag: 0,
         generation: 0,
         servers: Box::from([server(1, 0.1), server(2, 0.2)]),
         expires: micros(expires),
@@ -118,7 +120,7 @@ fn another_policy_voids_plans_and_sides_and_keeps_barriers() {
     let plans = plans();
     plans.publish(plan(ZONE, true, 10.0), 100.0);
     plans.locate([(server(9, 0.0).address, Side::Domestic)]);
-    plans.set_generation(2);
+    plans.set_policy(2, Concern::default());
     assert_eq!((plans.count(), plans.generation()), ((0, 1), 2));
     assert!(!carried(&plans, BELOW, A, 1.0));
     assert_eq!(plans.destination([server(9, 0.0).address], 3), None);

@@ -18,6 +18,9 @@ pub enum Options {
     Edns = 1,
     /// With the question for the server's identity (RFC 5001 section 2.1).
     Identity = 2,
+    /// To a forwarder: RD is set.
+    PlainRecursive = 4,
+    EdnsRecursive = 5,
 }
 
 impl Options {
@@ -26,12 +29,22 @@ impl Options {
         match number {
             0 => Self::Plain,
             1 => Self::Edns,
+            4 => Self::PlainRecursive,
+            5 => Self::EdnsRecursive,
             _ => Self::Identity,
         }
     }
+
+    fn has_edns(self) -> bool {
+        !matches!(self, Self::Plain | Self::PlainRecursive)
+    }
+
+    fn is_recursive(self) -> bool {
+        matches!(self, Self::PlainRecursive | Self::EdnsRecursive)
+    }
 }
 
-/// Write the query that the door sends: RD=0; as `edns` says, OPT of 1232 octets and DO=1; letters
+/// Write the query that the door sends: as `edns` says, RD, OPT of 1232 octets and DO=1; letters
 /// in the case that the bits of `case` say (draft-vixie-dnsext-dns0x20). Returns its length.
 ///
 /// `name` is a plain wire name of at most 255 octets and `out` has `QUERY_MAX` octets or more.
@@ -46,7 +59,8 @@ pub fn build_query(
     out[..HEADER].fill(0);
     out[..2].copy_from_slice(&id.to_be_bytes());
     out[5] = 1;
-    out[11] = u8::from(edns != Options::Plain);
+    out[2] = u8::from(edns.is_recursive());
+    out[11] = u8::from(edns.has_edns());
     let mut at = HEADER;
     for (index, octet) in name.iter().enumerate() {
         let flip = case.is_some_and(|bits| bits[index / 8] >> (index % 8) & 1 == 1);
@@ -58,7 +72,7 @@ pub fn build_query(
         out[at..at + 2].copy_from_slice(&number.to_be_bytes());
         at += 2;
     }
-    if edns != Options::Plain {
+    if edns.has_edns() {
         let [high, low] = PAYLOAD.to_be_bytes();
         let identity = edns == Options::Identity;
         let octets = if identity { 4 } else { 0 };

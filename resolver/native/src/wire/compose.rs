@@ -90,6 +90,11 @@ impl Answer {
         Self(octets.into_boxed_slice())
     }
 
+    /// Say that there is more over TCP.
+    pub fn truncate(&mut self) {
+        self.0[head::OCTETS + 2] |= (flag::TC >> 8) as u8;
+    }
+
     /// To read it and to write replies of it.
     pub fn view(&self) -> View<'_> {
         View(&self.0)
@@ -227,6 +232,13 @@ impl<'a> View<'a> {
             field.copy_from_slice(&ttl_left(ttl, made, now).to_be_bytes());
         }
     }
+}
+
+/// The question alone with TC: the client is to come back by TCP. Returns its length.
+pub fn truncated(client: &Client, question: &[u8], out: &mut [u8]) -> usize {
+    let length = error(client, question, rcode::NOERROR, &[], out);
+    out[2] |= (flag::TC >> 8) as u8;
+    length
 }
 
 /// An error straight from the query: question and OPT echoed, no records. Returns its length;

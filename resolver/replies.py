@@ -1,0 +1,216 @@
+"""The end of a lookup: its reply is composed, kept for native, sent, counted and recorded.
+
+A reply is kept under the generation of the policy in force, with a tag of what policy did; it lives
+no longer than its records and than what policy said of it. RFC 6895 section 3.1 and RFC 8914 (those
+who are turned away).
+"""
+
+from typing import final
+
+from policy.border import Policy
+from resolver.cache import Answer, AnswerKey, AnswerStore, build_answer
+from resolver.compose import Sections, addresses_in, compose
+from resolver.counters import Clock
+from resolver.decide import SILENT, Decider, Ruling
+from resolver.limits_views import POLICY_TTL
+from resolver.listen import Listener, Miss
+from resolver.model import (
+    Address,
+    Books,
+    ClientContext,
+    Destination,
+    Ede,
+    Purpose,
+    Question,
+    Rcode,
+    Record,
+    Result,
+    Transport,
+)
+from resolver.records import RecordQueue
+from resolver.tags import NO_EFFECT, Effect
+from resolver.tally import Tally, Turned, first_abroad
+
+_INTERNAL = ClientContext(Transport.INTERNAL, Address(b""))
+
+_TURNED = {
+    Turned.CLASS: (Rcode.REFUSED, Ede.NOT_SUPPORTED, "only class IN is resolved"),
+    Turned.TYPE: (Rcode.NOTIMP, Ede.NOT_SUPPORTED, "this type cannot be resolved"),
+    Turned.RECURSION: (Rcode.REFUSED, Ede.OTHER, "only questions with RD set are resolved"),
+    Turned.OVERLOAD: (Rcode.SERVFAIL, Ede.NOT_READY, "too many clients wait for this answer"),
+    Turned.STOPPING: (Rcode.SERVFAIL, Ede.NOT_READY, "this server is stopping"),
+}
+
+
+@final
+class Replies:
+    """Replies of one turn, and the books of what was answered."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        clock: Clock,
+        answers: AnswerStore,
+        records: RecordQueue,
+        tally: Tally,
+        policy: Policy,
+    ) -> None:
+        self._listener = listener
+        self._clock = clock
+        self._answers = answers
+        self._records = records
+        self._tally = tally
+        self._policy = policy
+        self._decider: Decider | None = None
+        self._replies: list[tuple[int, Answer]] = []
+        self._silent: list[int] = []
+
+    def set_policy(self, policy: Policy, decider: Decider | None) -> None:
+        """What is answered from now on is answered under this policy."""
+        self._policy = policy
+        self._decider = decider
+
+    def flush(self) -> None:
+        """Send this turn's replies in one call."""
+        if self._replies:
+            self._listener.reply(self._replies)
+            self._replies = []
+        if self._silent:
+            self._listener.silence(self._silent)
+            self._silent = []
+
+    def turn_away(self, miss: Miss, turned: Turned, now: float) -> None:
+        """A client gets no lookup."""
+        self._tally.turned[turned] += 1
+        rcode, ede, why = _TURNED[turned]
+        sections = Sections(rcode, (), (), ((ede, why),), 0.0)
+        answer = build_answer(miss.key.question, sections, now, miss.rclass)
+        self._replies.append((miss.token, answer))
+
+    def truncate(self, miss: Miss, ruling: Ruling, arrived: float, now: float) -> None:
+        """A client over UDP is told to come back by TCP, as policy wants it."""
+        question = miss.key.question
+        sections = Sections(Rcode.NOERROR, (), (), (), 0.0)
+        answer = build_answer(question, sections, now, truncated=True)
+        destination = self._policy.destination((), question.name)
+        self._finish(miss.key, [(arrived, miss)], ruling, Books(), answer, destination)
+
+    def give(
+        self,
+        key: AnswerKey,
+        waiting: list[tuple[float, Miss]],
+        result: Result,
+        books: Books,
+        ruling: Ruling | None,
+    ) -> None:
+        """Answer all who wait, and keep the reply."""
+        now = self._clock.now()
+        sections = compose(result, key.question, key.do)
+        if ruling is None:
+            ruling = Ruling(result, NO_EFFECT, 0, 0, float("inf"))
+            lifetime = sections.lifetime
+        else:
+            lifetime = self._lifetime(sections, ruling)
+            sections = self._explained(key, sections, books, ruling)
+        answer = build_answer(key.question, sections, now)
+        policy = self._policy
+        destination = policy.destination(addresses_in(result.answer), key.question.name)
+        if lifetime > 0:
+            self._answers.put(
+                key,
+                policy.generation_number,
+                answer,
+                lifetime,
+                destination,
+                now,
+                stale=result.stale is not None,
+                manner=ruling.manner,
+                tag=ruling.tag,
+            )
+        self._finish(key, waiting, ruling, books, answer, destination)
+
+    def _lifetime(self, sections: Sections, ruling: Ruling) -> float:
+        """Nothing outlives the time at which policy may say otherwise."""
+        lifetime = sections.lifetime
+        if sections.rcode == Rcode.REFUSED and ruling.live.rule:
+            lifetime = POLICY_TTL
+        return min(lifetime, ruling.until - self._clock.wall())
+
+    def _explained(
+        self, key: AnswerKey, sections: Sections, books: Books, ruling: Ruling
+    ) -> Sections:
+        """With route and reason for those who are told them."""
+        if self._decider is None or not self._decider.explains(key.view):
+            return sections
+        text = f"route {books.route.value}, reason {books.reason.value}"
+        if ruling.live.rule:
+            text += f", rule {ruling.live.rule}: {ruling.live.action}"
+        return sections._replace(ede=(*sections.ede, (Ede.OTHER, text)))
+
+    def _finish(
+        self,
+        key: AnswerKey,
+        waiting: list[tuple[float, Miss]],
+        ruling: Ruling,
+        books: Books,
+        answer: Answer,
+        destination: Destination,
+    ) -> None:
+        policy, tally, result = self._policy, self._tally, ruling.result
+        now = self._clock.now()
+        stale = result.stale is not None
+        route, reason = books.route, books.reason
+        exchanges, zone = tuple(books.trail), first_abroad(books.trail)
+        if result.rcode == Rcode.SERVFAIL:
+            tally.failed[route] += len(waiting)
+        tally.stale += len(waiting) if stale else 0
+        if ruling.tag:
+            tally.tagged(ruling.tag, len(waiting))
+        live: Effect = ruling.live
+        for arrived, miss in waiting:
+            seconds = now - arrived
+            if ruling.manner == SILENT:
+                self._silent.append(miss.token)
+            else:
+                self._replies.append((miss.token, answer))
+            tally.lookup(miss.client.transport, route, destination, reason, 1, zone)
+            tally.seconds[route].observe(seconds)
+            self._records.put(
+                Record(
+                    self._clock.wall(),
+                    key.question,
+                    miss.client,
+                    result.rcode,
+                    route,
+                    destination,
+                    reason,
+                    seconds,
+                    policy.generation,
+                    exchanges,
+                    stale,
+                    live.rule,
+                    live.action,
+                )
+            )
+            exchanges = ()  # joined clients share the route; the work is told once
+
+    def internal(self, question: Question, purpose: Purpose, result: Result, books: Books) -> None:
+        """Work without a client has ended: a lookup like any other, so that no escape hides."""
+        policy = self._policy
+        destination = policy.destination((), question.name)
+        zone = first_abroad(books.trail)
+        self._tally.lookup(Transport.INTERNAL, books.route, destination, books.reason, 1, zone)
+        self._records.put(
+            Record(
+                self._clock.wall(),
+                question,
+                _INTERNAL,
+                result.rcode,
+                books.route,
+                destination,
+                books.reason,
+                sum([exchange.rtt for exchange in books.trail]),
+                policy.generation,
+                tuple(books.trail),
+            )
+        )

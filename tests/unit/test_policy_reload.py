@@ -1,0 +1,206 @@
+"""Shadow, reload, plans and books of rules, in virtual time."""
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+import dns.flags
+import dns.message
+import dns.rcode
+
+from policy.decision import Action, Decision, Selection, Way
+from resolver.forge import altered
+from resolver.metrics_policy import policy_metrics
+from resolver.model import Ede, Question, Transport, Type
+from resolver.tags import OVERFLOW, Effect, Tags
+from tests.interpreted import interpreted as pytestmark  # noqa: F401
+from tests.rulebook import Book, Line, line, ruled
+from tests.virtual_rules import AT_HOME, NO_HITS, World, base, make, opened
+from tests.virtual_servers import address, name
+
+__all__ = ["make", "opened"]  # fixtures
+Make = Callable[..., World]
+
+
+class TestShadow:
+    NAMES = ("www.home.xa", "www.shop.comx", "abroad.home.xa", "www.mixed.xa", "gone.home.xa")
+
+    def lines(self) -> tuple[Line, ...]:
+        return (
+            line("www.shop.comx", "s1", Action.NXDOMAIN),
+            line("mixed.xa", "s2", selection=AT_HOME),
+            line("home.xa", "s3", Action.NODATA, needs=lambda f: not f.answer),
+        )
+
+    def test_what_it_counts_is_what_happens_when_it_is_live(self, make: Make) -> None:
+        tried = make(shadow=Book(*self.lines()))
+        live = make(*self.lines())
+        for world in (tried, live):
+            for text in self.NAMES:
+                world.ask(text)
+        wanted = {(rule, action): n for (rule, action), n in live.marks().items() if rule}
+        counted: Counter[tuple[str, ...]] = Counter()
+        for (rule, _, action), count in tried.shades().items():
+            if action != "none":
+                counted[rule, action] += count
+        assert counted == wanted
+        assert not any(rule for rule, _ in tried.marks()), "nothing was done"
+
+    def test_it_alters_nothing(self, make: Make) -> None:
+        with_shadow = make(shadow=Book(*self.lines()))
+        without = make()
+        for text in self.NAMES:
+            one, other = with_shadow.ask(text), without.ask(text)
+            assert one is not None
+            assert other is not None
+            assert one.to_wire() == other.to_wire()
+        assert with_shadow.sent == without.sent
+
+
+class TestReload:
+    def test_who_waits_gets_the_answer_of_the_new_policy(self, make: Make) -> None:
+        world = make()
+        client = world.served.ask("www.shop.comx")
+        assert client.reply is None
+        world.reload(line("comx", "r1", Action.NXDOMAIN))
+        world.served.driver.turn()
+        assert dns.message.from_wire(world.served.finish(client)).rcode() == dns.rcode.NXDOMAIN
+        sent = world.sent
+        world.served.run(20)
+        assert world.sent == sent, "what is not wanted any more is not asked for"
+
+    def test_nothing_is_asked_abroad_that_the_new_policy_forbids(self, make: Make) -> None:
+        world = make()
+        clients = [world.served.ask(f"n{n}.mixed.xa") for n in range(20)]
+        world.served.door.hosts[address("11.0.4.1")].up = False
+        world.served.run(0.01)
+        world.reload(line("mixed.xa", "stay", selection=AT_HOME))
+        sent = world.sent
+        for client in clients:
+            world.served.finish(client)
+        later = world.served.door.sent[sent:]
+        assert later
+        assert all(ask.address[0] == 11 for ask in later)
+
+    def test_books_hold_every_exchange_once(self, make: Make) -> None:
+        world = make()
+        chance = Random(7)
+        clients = []
+        for turn in range(60):
+            zone = chance.choice(["home.xa", "mixed.xa", "shop.comx"])
+            clients.append(world.served.ask(f"n{turn}.{zone}"))
+            world.served.run(0.02)
+            if turn % 5 == 4:
+                lines = [line("mixed.xa", "stay", selection=AT_HOME)] if turn % 2 else []
+                world.reload(*lines)
+        for client in clients:
+            world.served.finish(client)
+        world.served.run(30)
+        told = sum(len(record.exchanges) for record in world.served.ledger.records)
+        assert told >= world.sent
+        assert world.served.driver.needless == 0
+        assert len(world.served.scheduler) == 0
+        assert world.served.driver.lookups == 0
+        by_client = [r for r in world.served.ledger.records if r.client.transport is Transport.UDP]
+        assert len(by_client) == len(clients)
+
+    def test_no_answer_outlives_its_policy(self, make: Make) -> None:
+        world = make(line("home.xa", "r1", Action.NXDOMAIN))
+        world.ask("www.home.xa")
+        world.reload()
+        reply = world.ask("www.home.xa")
+        assert reply is not None
+        assert reply.rcode() == dns.rcode.NOERROR
+        world.reload(line("home.xa", "r1", Action.NXDOMAIN))
+        reply = world.ask("www.home.xa")
+        assert reply is not None
+        assert reply.rcode() == dns.rcode.NXDOMAIN
+
+
+class TestPlans:
+    def test_concerned_names_are_left_to_python(self, make: Make) -> None:
+        world = make(line("bad.mixed.xa", "r1", Action.NXDOMAIN), plans=True)
+        for number in range(6):
+            world.ask(f"n{number}.mixed.xa")
+        carrier = world.served.carrier
+        assert carrier is not None
+        assert carrier.carried > 0
+        reply = world.ask("bad.mixed.xa")
+        assert reply is not None
+        assert reply.authority[0].ttl == 60
+
+    def test_what_was_planned_before_a_reload_is_judged_after_it(self, make: Make) -> None:
+        world = make(plans=True)
+        for number in range(6):
+            world.ask(f"n{number}.mixed.xa")
+        carrier = world.served.carrier
+        assert carrier is not None
+        before = carrier.carried
+        client = world.served.ask("late.mixed.xa")
+        assert carrier.carried == before + 1
+        world.reload(line("late.mixed.xa", "r1", Action.REFUSED))
+        assert dns.message.from_wire(world.served.finish(client)).rcode() == dns.rcode.REFUSED
+        told = sum(len(record.exchanges) for record in world.served.ledger.records)
+        assert told == world.sent
+
+    def test_planned_answers_are_counted_under_what_holds_for_all(self, make: Make) -> None:
+        world = make(plans=True)
+        steady = Selection(Way.DOMESTIC_ONLY, rule="all")
+        book = Book(steady=steady)
+        book.lines = ()
+        world.number += 1
+        policy = ruled(base(), Steady(steady), number=world.number)
+        world.served.reload(policy)
+        for number in range(8):
+            world.ask(f"n{number}.mixed.xa")
+        carrier = world.served.carrier
+        assert carrier is not None
+        assert carrier.carried > 0
+        assert world.marks() == {("all", "domestic-only"): 8}
+
+
+class Steady(Book):
+    """One selection for everything."""
+
+    def __init__(self, steady: Selection) -> None:
+        super().__init__(steady=steady)
+
+    def on_question(self, asked: object) -> object:  # type: ignore[override]
+
+        return Decision(selection=self.steady, rule=self.steady.rule)
+
+
+def test_tags_are_bounded() -> None:
+
+    tags = Tags(most=2000)
+    numbers = {tags.number(Effect(f"r{n}", "nxdomain")) for n in range(5000)}
+    assert max(numbers) < 2000
+    ((mark, count),) = tags.marks([(tags.number(Effect("new", "nxdomain")), 3)])
+    assert (mark.live.rule, count) == (OVERFLOW, 3)
+    assert tags.number(Effect("", "none")) == 0
+
+
+def test_metrics_of_policy(make: Make) -> None:
+    world = make(
+        line("home.xa", "r1", Action.NXDOMAIN), shadow=Book(line("mixed.xa", "s1", Action.REFUSED))
+    )
+    for text in ("www.home.xa", "www.mixed.xa", "www.shop.comx"):
+        world.ask(text)
+    served = world.served
+    found = {
+        metric.name: {tuple(sample.labels.values()): sample.value for sample in metric.samples}
+        for metric in policy_metrics(served.in_force.tags, served.tally, NO_HITS)
+    }
+    assert found["inland_policy_actions"] == {("r1", "nxdomain"): 1.0}
+    assert found["inland_policy_shadow"] == {
+        ("r1", "nxdomain", "none"): 1.0,
+        ("s1", "none", "refused"): 1.0,
+    }
+    assert found["inland_policy_held_back"] == {}
+
+
+def test_extended_errors_reach_clients(make: Make) -> None:
+
+    decision = line("home.xa", "r1", Action.SINKHOLE, "x. 60 A 11.1.1.1", ede=(15, "why")).decision
+    result = altered(decision, Question(name("www.home.xa"), Type.A), ())
+    assert result.ede == ((Ede.FORGED_ANSWER, ""), (15, "why"))
