@@ -35,6 +35,10 @@ _PURPOSES = {
 }
 
 
+_FOR_HOME = LOOKUPS.where(destination="domestic")
+_ESCAPED_FOR_HOME = _FOR_HOME.where(route="escaped")
+
+
 def key_figures(view: View) -> str:
     """The first answers: what share left, and how much."""
     samples = view.samples
@@ -42,14 +46,21 @@ def key_figures(view: View) -> str:
     fine = needless.value == 0
     tiles = [
         _tile("Lookups that escaped", "escaped", "an exchange abroad", view),
-        _tile("Domestic lookups", "domestic", "exchanges at home only", view),
-        _tile("Local lookups", "local", "no exchange", view),
+        _box(
+            "escaped",
+            "Lookups for home that escaped",
+            samples.share(_ESCAPED_FOR_HOME, _FOR_HOME),
+            f"{figure(samples.count(_ESCAPED_FOR_HOME))} of {figure(samples.count(_FOR_HOME))}:"
+            " the answer stands at home",
+        ),
         _box(
             "escaped",
             "Exchanges abroad per lookup",
             samples.per(ABROAD, LOOKUPS),
             f"{figure(samples.count(ABROAD))} of {figure(samples.count(EXCHANGES))} exchanges",
         ),
+        _tile("Domestic lookups", "domestic", "exchanges at home only", view),
+        _tile("Local lookups", "local", "no exchange", view),
         _box(
             "good" if fine else "bad",
             "Needless escapes",

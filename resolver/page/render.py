@@ -27,6 +27,7 @@ _CONTENTS = (
     ("zones", "Worst zones"),
     ("policy", "Policy"),
     ("mirrors", "Mirrors"),
+    ("watch", "Delegations"),
     ("proofs", "Proofs"),
     ("service", "Service"),
     ("words", "Words"),
@@ -57,6 +58,7 @@ def page(view: View) -> str:
             lookups.worst_zones,
             standing.policy,
             standing.mirrors,
+            standing.watch,
             standing.proofs,
             standing.service,
         )
@@ -67,7 +69,7 @@ def page(view: View) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'{again}<link rel="icon" href="data:,"><title>{_title(view)}</title>'
         f"<style>{STYLE}</style></head><body>"
-        f'<a class="skip" href="#main">To the figures</a>{PATTERNS}{_header(view)}'
+        f'<a class="skip" href="#main">To the figures</a>{PATTERNS}{_header(view, body)}'
         f'<main id="main">{body}{_words()}</main>{_footer(view)}</body></html>\n'
     )
 
@@ -76,8 +78,9 @@ def _title(view: View) -> str:
     return f"Inland: lookups that left {text(', '.join(view.home))}"
 
 
-def _header(view: View) -> str:
-    links = "".join(f'<li><a href="#{key}">{text(name)}</a></li>' for key, name in _CONTENTS)
+def _header(view: View, body: str) -> str:
+    there = [(key, name) for key, name in _CONTENTS if key == "words" or f'id="{key}"' in body]
+    links = "".join(f'<li><a href="#{key}">{text(name)}</a></li>' for key, name in there)
     if view.refresh:
         again = f'This page loads itself again every {REFRESH_SECONDS} s. <a href="/">Stop that</a>'
     else:

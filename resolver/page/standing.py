@@ -114,6 +114,51 @@ def mirrors(view: View) -> str:
     return section("mirrors", "Mirrors", table(caption, columns, rows) if rows else soft(words))
 
 
+def watch(view: View) -> str:
+    """The delegations that are followed; nothing where none are."""
+    samples = view.samples
+    zones = Select("inland_watch_zones")
+    followed = samples.count(zones)
+    if not followed.value:
+        return ""
+    changes = Select("inland_watch_changes_total")
+    pairs = [("Zones followed", figure(followed))]
+    pairs += [
+        (f"Zones {state}", figure(samples.count(zones.where(state=state))))
+        for (state,) in samples.values(zones, "state")
+    ]
+    pairs += [
+        (f"Changes: {kind.replace('_', ' ')}", figure(samples.count(changes.where(kind=kind))))
+        for (kind,) in samples.values(changes, "kind")
+    ]
+    return section("watch", "Delegations", facts(pairs), _watched(samples))
+
+
+def _watched(samples: Samples) -> str:
+    places = Select("inland_watch_zone_addresses")
+    changed = Select("inland_watch_zone_changes_total")
+    keys = samples.values(changed, "zone", zeros=True)
+    rows = []
+    for (zone,) in keys[:ROWS_SHOWN]:
+        there = places.where(zone=zone)
+        cells = [f"<code>{text(zone)}</code>", figure(samples.count(changed.where(zone=zone)))]
+        cells += [
+            figure(samples.count(there.where(verdict=verdict)))
+            for verdict in ("domestic", "foreign", "unknown")
+        ]
+        rows.append(cells)
+    columns = [
+        Column("Zone"),
+        *(Column(name, "n") for name in ("Changes", "At home", "Abroad", "Not known")),
+    ]
+    caption = (
+        "Zones by how often their delegation changed; and where the addresses of servers stand"
+    )
+    left = len(keys) - len(rows)
+    more = soft(f"{left} more are left out: see /metrics.") if left > 0 else ""
+    return table(caption, columns, rows) + more if rows else ""
+
+
 def proofs(view: View) -> str:
     """What is proven of servers, and what all verdicts rest on."""
     samples = view.samples

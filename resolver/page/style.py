@@ -22,13 +22,13 @@ h1{font-size:28px;line-height:1.25;margin:0 0 6px}
 h2{font-size:20px;margin:44px 0 8px;padding-top:14px;border-top:1px solid var(--line)}
 h3{font-size:16px;margin:24px 0 4px}p{margin:4px 0 10px;max-width:75ch}.soft{color:var(--soft)}
 nav ul{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;margin:14px 0 0;padding:0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(185px,1fr));gap:12px;margin:22px 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:22px 0}
 .tiles>div{background:var(--panel);border:1px solid var(--line);border-radius:8px;
 padding:12px 16px;border-top:5px solid var(--local)}
 .tiles>.escaped{border-top-color:var(--escaped)}.tiles>.domestic{border-top-color:var(--domestic)}
 .tiles>.good{border-top-color:var(--good)}.tiles>.bad{border-top-color:var(--bad)}
 .tiles dt{color:var(--soft);font-size:14px}.tiles dd{margin:0;font-size:13px;color:var(--soft)}
-.tiles dd.big{font-size:30px;line-height:1.25;font-weight:650;color:var(--ink);
+.tiles dd.big{font-size:28px;line-height:1.25;font-weight:650;color:var(--ink);
 font-variant-numeric:tabular-nums}
 dl{margin:0}.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:0 32px}
 .facts>div{display:flex;justify-content:space-between;gap:16px;padding:5px 0;
@@ -55,7 +55,7 @@ thead th{color:var(--soft);font-weight:600;font-size:14px}tbody th{font-weight:5
 td.t,th.t{overflow-wrap:anywhere;min-width:11.5em}td.s,th.s{white-space:nowrap}
 td .soft{margin-left:6px}
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-th.n{white-space:normal}td.b{width:22%}
+th.n{white-space:normal}td.b{width:18%}
 .words>div{padding:5px 0}.words dt{font-weight:600}.words dd{margin:0;max-width:75ch}
 small{display:block;color:var(--soft);font-size:13px;font-weight:400}
 code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}

@@ -22,9 +22,10 @@ WAIT_SECONDS = 60.0
 
 
 class Scraper:
-    """Prometheus on a free port, one scrape and one evaluation each second."""
+    """Prometheus on a free port, one scrape and one evaluation each second. ``job``: more of how it
+    scrapes."""
 
-    def __init__(self, folder: Path, metrics: str) -> None:
+    def __init__(self, folder: Path, metrics: str, **job: Any) -> None:
         binary = shutil.which("prometheus")
         if binary is None:
             pytest.skip("prometheus is not installed")
@@ -37,7 +38,7 @@ class Scraper:
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(folder / "inland.*.yml")],
             "scrape_configs": [
-                {"job_name": "inland", "static_configs": [{"targets": [target]}]},
+                {"job_name": "inland", "static_configs": [{"targets": [target]}]} | job,
             ],
         }
         file = folder / "prometheus.yml"

@@ -5,8 +5,14 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resolver.counters import Counters
+from resolver.limits_page import WORST_KEPT
+from resolver.metrics import Exporter
+from resolver.model import Destination, Reason, Route, Transport
 from resolver.names import Name, from_text
+from resolver.tally import Tally
 from resolver.worst import SpaceSaving
+from tests.unit.test_metrics import FACTS
 
 STREAM = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 5)), max_size=400)
 
@@ -60,3 +66,23 @@ def test_a_flood_of_new_zones_does_not_hide_a_frequent_one() -> None:
     first = counted.ranking(1).costs[0]
     assert first.zone == from_text("often.xb.")
     assert first.lookups - first.error <= 2_000 <= first.lookups
+
+
+def test_zones_make_no_series() -> None:
+    tally = Tally()
+    exporter = Exporter(Counters(None, 1), tally, lambda: FACTS, "0")
+
+    def series() -> int:
+        return sum(len(metric.samples) for metric in exporter.collect())
+
+    def escape(number: int) -> None:
+        reason = Reason.NO_DOMESTIC_SERVER
+        tally.lookup(Transport.UDP, Route.ESCAPED, Destination.NONE, reason, zone=zone(number))
+
+    escape(0)
+    before = series()
+    for number in range(5_000):
+        escape(number)
+    assert series() == before
+    assert tally.worst.total == sum(tally.escaped.values()) == 5_001
+    assert len(tally.worst.ranking(10_000).costs) == WORST_KEPT
