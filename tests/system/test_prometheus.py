@@ -8,6 +8,7 @@ import io
 import math
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -71,19 +72,27 @@ def watched(world: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             assert serving.end() == 0
 
 
-PANELS = [
-    pytest.param(panel, id=f"{dashboard.uid}: {panel.title}")
-    for dashboard in (REGULATOR, operations_dashboard())
-    for panel in dashboard.panels()
-]
+PANELS = [*REGULATOR.panels(), *operations_dashboard().panels()]
+LINES = [panel for panel in PANELS if panel.kind == "timeseries"]
 
 
-@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.title)
 def test_each_query_of_a_panel_is_answered_with_data(watched: Watched, panel: Panel) -> None:
     for target in panel.targets:
         samples = watched.scraper.api.query(plain(target.expr))
         numbers = [value for _, value in samples if not math.isnan(value)]
         assert numbers or panel.quiet, f"{target.expr}: no data"
+
+
+@pytest.mark.parametrize("panel", LINES, ids=lambda panel: panel.title)
+def test_each_line_is_drawn_over_time(watched: Watched, panel: Panel) -> None:
+    end = time.time()
+    for target in panel.targets:
+        data = watched.scraper.api.get(
+            "query_range", query=plain(target.expr), start=str(end - 60), end=str(end), step="1"
+        )
+        assert isinstance(data, dict)
+        assert panel.quiet or any(len(line["values"]) > 1 for line in data["result"])
 
 
 def test_each_rule_is_evaluated_without_error(watched: Watched) -> None:

@@ -244,6 +244,13 @@ class Recorded:
 
 OTHER = {"job": "inland", "instance": "b"}
 HOME = {"transport": "udp", "destination": "domestic"}
+ABROAD = {
+    "verdict": "foreign",
+    "country": "XB",
+    "purpose": "answer",
+    "reason": "policy",
+    "transport": "udp",
+}
 GONE = {"reason": "policy", "destination": "domestic"}
 J, A, B = '{job="inland"}', '{instance="a", job="inland"}', '{instance="b", job="inland"}'
 
@@ -324,6 +331,22 @@ RECORDED = (
                 '{country="XB", job="inland"}': 2,
                 '{country="XC", job="inland"}': 2,  # 600 at once, in a series that is new
                 '{country="none", job="inland"}': 1,
+            },
+        },
+    ),
+    Recorded(
+        "an instance that was not watched before is no sudden growth; one that restarts is growth",
+        {
+            series("inland_build_info"): "1x20",
+            series("inland_build_info", OTHER): "_x10 1x10",
+            series("inland_exchanges_total", **ABROAD): "500x11 600x10",
+            series("inland_exchanges_total", OTHER, **ABROAD): "_x10 1000000x10",
+            series("inland_exchanges_total", **ABROAD | {"country": "XC"}): "900x11 300x10",
+        }, 15,
+        {
+            _rounded("job_country:inland_exchanges_abroad:rate5m"): {
+                '{country="XB", job="inland"}': 0.3333,  # 100 in 300 s, not 1,000,100
+                '{country="XC", job="inland"}': 1,  # 300 since it began anew
             },
         },
     ),
