@@ -28,6 +28,7 @@ APPEARING = frozenset(
         "inland_exchange_bytes_total",
         "inland_exchange_replies_total",
         "inland_exchange_connections_total",
+        "inland_exchange_labels_total",
     }
 )
 """Metrics with too many label sets to be counted from 0 on."""
@@ -179,6 +180,14 @@ BYTES_ABROAD = Figure(
     "Octets of DNS exchanged with servers abroad a second.",
     lambda s: s.rate(("direction",), "inland_exchange_bytes_total", ABROAD),
 )  # fmt: skip
+LABELS_ABROAD = Figure(
+    "inland_exchange_labels_abroad", "per_exchange", (), "none",
+    "Labels of the name in a question sent abroad, on average: www.example.com has three.",
+    lambda s: share(
+        s.stepped((), "inland_exchange_labels_total", ABROAD),
+        s.stepped((), "inland_exchanges_total", ABROAD),
+    ),
+)  # fmt: skip
 NEEDLESS = Figure(
     "inland_needless_escapes", "rate", (), "reqps",
     "Escapes a second while a domestic server was not exhausted; must be 0.",
@@ -238,6 +247,7 @@ RECORDED: tuple[tuple[Figure, tuple[tuple[tuple[str, ...], str], ...]], ...] = (
     (ABROAD_PER_LOOKUP, ((JOB, "5m"), (JOB, "1h"))),
     (COUNTRIES, ((JOB, "5m"), (JOB, "1h"))),
     (BYTES_ABROAD, ((JOB, "5m"), (JOB, "1h"))),
+    (LABELS_ABROAD, ((JOB, "1h"),)),
     (NEEDLESS, ((INSTANCE, "5m"), (JOB, "5m"))),
     (FAILED, ((INSTANCE, "5m"), (JOB, "5m"))),
     (HITS, ((INSTANCE, "5m"), (JOB, "5m"))),

@@ -7,6 +7,7 @@ from deploy.dashboards.figures import (
     COUNTRIES,
     ESCAPED,
     HOMEWARD,
+    LABELS_ABROAD,
     ROUTES,
     WHY,
     share,
@@ -139,6 +140,19 @@ WHERE_TO = Row(
             "Sent and received together.",
             (_ranking("inland_exchange_bytes_total", "country", ABROAD),),
             unit="bytes", kind="bargauge", width=8,
+        ),
+        Panel(
+            "How much of a name is shown abroad",
+            "Labels of the names in questions sent abroad, on average. www.example.com has three;"
+            " a question for a whole name shows who is looked up.",
+            (figure(LABELS_ABROAD),),
+        ),
+        Panel(
+            "Names withheld",
+            "Resolutions that servers abroad were not shown whole. denied: a name above does not"
+            " exist; refused: they had no use for a part.",
+            (rates("inland_withheld_names_total", "result"),),
+            unit="reqps",
         ),
     ),
 )  # fmt: skip
