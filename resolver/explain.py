@@ -30,8 +30,8 @@ from resolver.tags import Tags
 _WORKERS = 1  # one question needs no more
 
 
-def explain(loaded: Loaded, question: Question) -> Explanation:
-    """Resolve ``question`` from nothing. Blocks until it has ended."""
+def explain(loaded: Loaded, question: Question, view: int = 0) -> Explanation:
+    """Resolve a question from nothing, for a client of class ``view``. Blocks until it ends."""
     with ExitStack() as closing:
         clock = make_clock()
         counters = Counters(None, areas(_WORKERS))
@@ -45,16 +45,16 @@ def explain(loaded: Loaded, question: Question) -> Explanation:
         closing.callback(driver.close)
         decider = core.decider = decider_of(core, loaded.policy, Tags())
         began = clock.now()
-        once = trio.run(_resolve, driver, decider, question, clock)
+        once = trio.run(_resolve, driver, decider, question, clock, view)
         seconds = clock.now() - began
         return Explanation(once.result, once.books, loaded.policy, seconds, once.effect, once.case)
 
 
 async def _resolve(
-    driver: Driver, decider: Decider | None, question: Question, clock: Clock
+    driver: Driver, decider: Decider | None, question: Question, clock: Clock, view: int
 ) -> Once:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(driver.run)
-        found = await look_up_once(driver, decider, question, clock)
+        found = await look_up_once(driver, decider, question, clock, view=view)
         nursery.cancel_scope.cancel()
     return found

@@ -43,3 +43,9 @@ SOON_DAYS: Final = 30
 
 SAID_MAX: Final = 200
 """Remarks of one kind that are told of a policy: more than anybody reads."""
+
+DRILL_OCTETS_MAX: Final = 64 << 20
+"""Size of a file of questions for a drill,"""
+
+DRILL_LINES_MAX: Final = 1_000_000
+"""and its lines: an hour of a small provider. Equal questions are replayed once."""

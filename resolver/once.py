@@ -32,11 +32,12 @@ async def look_up_once(
     question: Question,
     clock: Clock,
     purpose: Purpose = Purpose.ANSWER,
+    view: int = 0,
 ) -> Once:
-    """Resolve a question; the driver runs meanwhile."""
+    """Resolve a question for a client of a class; the driver runs meanwhile."""
     if decider is None:
         return Once(*await _look_up(driver, question, PLAIN, purpose))
-    case, spent = decider.open(0, question, clock.wall()), Books()
+    case, spent = decider.open(view, question, clock.wall()), Books()
     while True:
         made, books = decider.at_once(case), Books()
         if made is None:

@@ -1,7 +1,7 @@
 """The command ``inland``: one file a command; only the file of the command that runs is imported.
 
 Exit codes: 0 done; 1 an error in the input, the configuration or the start; 2 wrong usage;
-3 the running server cannot be reached; 4 what ``audit --strict`` found.
+3 the running server cannot be reached; 4 what ``audit --strict`` or ``drill`` found.
 """
 
 import signal
@@ -18,7 +18,7 @@ Try it without any network: inland serve --world small"""
 
 _EPILOG = (
     "Exit codes: 0 done; 1 an error in the input, the configuration or the start; 2 wrong usage;"
-    " 3 the running server cannot be reached; 4 what audit --strict found."
+    " 3 the running server cannot be reached; 4 what audit --strict or drill found."
 )
 
 
@@ -32,6 +32,12 @@ def _check(app: typer.Typer) -> None:
     from resolver.cli.check import check
 
     app.command("check")(check)
+
+
+def _drill(app: typer.Typer) -> None:
+    from resolver.cli.drill import drill
+
+    app.command("drill")(drill)
 
 
 def _explain(app: typer.Typer) -> None:
@@ -85,6 +91,7 @@ _MOUNTS: dict[str, Callable[[typer.Typer], None]] = {
     "audit": _audit,
     "pack": _pack,
     "policy": _policy,
+    "drill": _drill,
     "control": _control,
     "testbed": _testbed,
 }
