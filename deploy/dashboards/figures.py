@@ -29,6 +29,9 @@ APPEARING = frozenset(
         "inland_exchange_replies_total",
         "inland_exchange_connections_total",
         "inland_exchange_labels_total",
+        "inland_policy_actions_total",
+        "inland_policy_held_back_total",
+        "inland_policy_shadow_total",
     }
 )
 """Metrics with too many label sets to be counted from 0 on."""

@@ -29,9 +29,10 @@ WORST = 15
 """Entries of a ranking."""
 
 
-def _ranking(name: str, by: str, *matchers: str) -> Target:
-    counted = PERIOD.increase((by,), name, *matchers)
-    return Target(f"sort_desc(topk({WORST}, {counted}) > 0)", f"{{{{{by}}}}}")
+def _ranking(name: str, *by: str, matchers: tuple[str, ...] = ()) -> Target:
+    counted = PERIOD.increase(by, name, *matchers)
+    legend = " ".join(f"{{{{{label}}}}}" for label in by)
+    return Target(f"sort_desc(topk({WORST}, {counted}) > 0)", legend)
 
 
 _ANSWERED_ABROAD = share(
@@ -113,7 +114,7 @@ WHERE_TO = Row(
         Panel(
             "Countries in the time shown",
             "Questions sent to servers in each country; none: it is not known.",
-            (_ranking("inland_exchanges_total", "country", ABROAD),),
+            (_ranking("inland_exchanges_total", "country", matchers=(ABROAD,)),),
             kind="bargauge", width=8, decimals=0,
         ),
         Panel(
@@ -138,7 +139,7 @@ WHERE_TO = Row(
         Panel(
             "Octets abroad by country in the time shown",
             "Sent and received together.",
-            (_ranking("inland_exchange_bytes_total", "country", ABROAD),),
+            (_ranking("inland_exchange_bytes_total", "country", matchers=(ABROAD,)),),
             unit="bytes", kind="bargauge", width=8,
         ),
         Panel(
@@ -259,10 +260,35 @@ POLICY = Row(
             kind="stat", width=5, limits=((1, "red"),), decimals=0,
         ),
         Panel(
+            "Actions in the time shown",
+            "Lookups that each rule of the policy decided, and what it did. Each rule that changes"
+            " an answer names its authority; inland policy show lists them.",
+            (_ranking("inland_policy_actions_total", "rule", "action"),),
+            kind="bargauge", width=8, decimals=0, quiet=True,
+        ),
+        Panel(
             "Actions by rule",
-            "What rules of the policy did to questions and answers.",
+            "Lookups that a rule of the policy has decided, answers from memory included.",
             (rates("inland_policy_actions_total", "rule", "action"),),
-            unit="ops", width=24, quiet=True,
+            unit="reqps", width=16, quiet=True,
+        ),
+        Panel(
+            "Held back by the mode",
+            "Lookups that a rule would have decided, had the mode allowed it: observe only counts.",
+            (rates("inland_policy_held_back_total", "rule", "action"),),
+            unit="reqps", quiet=True,
+        ),
+        Panel(
+            "What the shadow policy would do",
+            "rule: what was done → what the draft would have done. Where both are the same,"
+            " nothing would change.",
+            (
+                rates(
+                    "inland_policy_shadow_total", "rule", "live", "shadow",
+                    legend="{{rule}}: {{live}} → {{shadow}}",
+                ),
+            ),
+            unit="reqps", quiet=True,
         ),
     ),
 )  # fmt: skip

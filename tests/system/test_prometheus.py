@@ -29,7 +29,7 @@ from testbed.clients import ask_all
 from testbed.control import Loopback
 from testbed.truth import Truth
 from tests.system.scraper import Scraper
-from tests.system.serving import Serving
+from tests.system.serving import Serving, tagged
 
 ZONE = """\
 {zone} 3600 IN SOA ns.{zone} admin.{zone} 1 3600 600 604800 300
@@ -39,6 +39,21 @@ ns.{zone} 3600 IN A 192.0.2.1
 RANDOM_NAMES = 2000
 AT_ONCE = 50
 PROMQL = re.compile(r"```promql\n(.*?)```", re.DOTALL)
+
+
+RULES = """\
+version: 1
+mode: enforce
+enforce: [{zone}]
+rules:
+  - id: court-1
+    match: {{suffix: {zone}}}
+    effect: {{block: {how}}}
+    authority: {{kind: court, name: High Court}}
+    reference: WP 1/2026
+    from: "2026-01-01"
+    until: "2099-12-31"
+"""
 
 
 class Watched(NamedTuple):
@@ -54,7 +69,11 @@ def watched(world: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     zone = folder / "mirrored.zone"
     zone.write_text(ZONE.format(zone="mirrored."))
     mirror = {"zone": "mirrored.", "file": str(zone)}
-    serving = Serving(world, folder, mirrors={"zones": [mirror]})
+    blocked = tagged(world, "positive", "A").partition(".")[2]
+    for how in ("nxdomain", "refused"):
+        (folder / f"{how}.yaml").write_text(RULES.format(zone=blocked, how=how))
+    policy = {"files": [str(folder / "nxdomain.yaml")], "shadow": [str(folder / "refused.yaml")]}
+    serving = Serving(world, folder, mirrors={"zones": [mirror]}, policy=policy)
     with serving:
         serving.wait_for("mirror of mirrored.: serial 1")
         with Scraper(folder, serving.ask_control("status")["metrics"]) as scraper:
@@ -103,6 +122,23 @@ def test_each_rule_is_evaluated_without_error(watched: Watched) -> None:
     assert [(r["name"], r.get("lastError")) for r in rules if r["health"] != "ok"] == []
     firing = [r["name"] for r in rules if r.get("state") == "firing"]
     assert firing == []
+
+
+def test_actions_by_rule_are_those_of_metrics(watched: Watched) -> None:
+    serving, api = watched.serving, watched.scraper.api
+    counted = serving.total("inland_policy_actions_total", rule="court-1", action="nxdomain")
+    assert counted
+    asked = 'sum(inland_policy_actions_total{rule="court-1",action="nxdomain"})'
+    assert watched.scraper.value(asked) == counted
+    for title in (
+        "Actions in the time shown",
+        "Actions by rule",
+        "What the shadow policy would do",
+    ):
+        panel = next(panel for panel in PANELS if panel.title == title)
+        ((labels, value),) = api.query(plain(panel.targets[0].expr))
+        assert labels["rule"] == "court-1"
+        assert value > 0
 
 
 def test_exchanges_abroad_are_counted_from_the_first_one_on(watched: Watched) -> None:
