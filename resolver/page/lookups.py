@@ -5,7 +5,7 @@ from resolver.names import to_text
 from resolver.page import charts, numbers
 from resolver.page.history import Interval
 from resolver.page.markup import Column, figure, folded, section, soft, table, text
-from resolver.page.samples import Figure
+from resolver.page.samples import Figure, Select
 from resolver.page.view import ABROAD, ESCAPES, EXCHANGES, LOOKUPS, NEEDLESS, OCTETS, View
 
 _REASONS = {
@@ -35,6 +35,8 @@ _PURPOSES = {
 }
 
 
+_LABELS = Select("inland_exchange_labels_total")
+_BEYOND = Select("inland_exchange_labels_beyond_total")
 _FOR_HOME = LOOKUPS.where(destination="domestic")
 _ESCAPED_FOR_HOME = _FOR_HOME.where(route="escaped")
 
@@ -149,6 +151,20 @@ def reasons(view: View) -> str:
         "Why lookups escaped",
         table(caption, columns, rows) if rows else soft("No lookup has escaped."),
         _purposes(view),
+        _shown_abroad(view),
+    )
+
+
+def _shown_abroad(view: View) -> str:
+    """How much of names questions abroad show; nothing where that is not counted."""
+    samples = view.samples
+    if not samples.rows(_LABELS.metric):
+        return ""
+    per = figure(samples.per(_LABELS.unless(verdict="domestic"), ABROAD))
+    beyond = figure(samples.count(_BEYOND.unless(verdict="domestic")))
+    return soft(
+        f"Servers abroad were shown {per} labels of a name on average with each question; "
+        f"{beyond} labels beyond what the zone that was asked needs to know."
     )
 
 

@@ -51,13 +51,37 @@ def policy(view: View) -> str:
     )
 
 
+_RULES = (
+    (
+        "inland_policy_actions_total",
+        "Actions by rule",
+        "Lookups that a rule has decided",
+    ),
+    (
+        "inland_policy_held_back_total",
+        "Held back by the mode",
+        "Lookups that a rule would have decided, had the mode allowed it",
+    ),
+    (
+        "inland_policy_shadow_total",
+        "The shadow policy",
+        "Lookups by what was done (live) and what the shadow would have done",
+    ),
+)
+"""What rules did and would have done: a metric, a heading, a caption."""
+
+
 def actions(samples: Samples) -> str:
     """What rules have done, by rule; nothing where there are no such counts."""
-    metric = "inland_policy_actions_total"
-    rows = samples.rows(metric)
-    if not rows:
-        return ""
-    names = sorted({name for labels, _ in rows for name in labels}, key=_rule_first)
+    return "".join(
+        f"<h3>{text(heading)}</h3>{_by_rule(samples, metric, caption)}"
+        for metric, heading, caption in _RULES
+        if samples.rows(metric)
+    )
+
+
+def _by_rule(samples: Samples, metric: str, caption: str) -> str:
+    names = sorted({name for labels, _ in samples.rows(metric) for name in labels}, key=_rule_first)
     keys = samples.values(Select(metric), *names, zeros=True)
     cells = [
         [
@@ -69,7 +93,7 @@ def actions(samples: Samples) -> str:
     columns = [*(Column(name.capitalize()) for name in names), Column("Lookups", "n")]
     left = len(keys) - len(cells)
     more = soft(f"{left} more are left out: see /metrics.") if left > 0 else ""
-    return "<h3>Actions by rule</h3>" + table("What rules of the policy did", columns, cells) + more
+    return table(caption, columns, cells) + more
 
 
 def _rule_first(name: str) -> tuple[bool, str]:
@@ -118,11 +142,11 @@ def watch(view: View) -> str:
     """The delegations that are followed; nothing where none are."""
     samples = view.samples
     zones = Select("inland_watch_zones")
-    followed = samples.count(zones)
-    if not followed.value:
+    listed = samples.count(zones)
+    if not listed.value:
         return ""
     changes = Select("inland_watch_changes_total")
-    pairs = [("Zones followed", figure(followed))]
+    pairs = [("Zones listed", figure(listed))]
     pairs += [
         (f"Zones {state}", figure(samples.count(zones.where(state=state))))
         for (state,) in samples.values(zones, "state")

@@ -41,10 +41,33 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+RULE = """version: 1
+mode: prefer
+rules:
+  - id: {name}
+    match: {{suffix: {suffix}}}
+    effect: {{block: {effect}}}
+    authority: {{kind: court, name: High Court}}
+    reference: WP 123/2026
+    from: "2026-01-01"
+    until: "2036-12-31"
+"""
+
+
 @pytest.fixture(scope="module")
 def busy(world: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A resolver that has answered every question of the world, twice."""
-    with Serving(world, tmp_path_factory.mktemp("busy")) as running:
+    """A resolver that has answered every question of the world, twice, with a rule and a shadow."""
+    folder = tmp_path_factory.mktemp("busy")
+    listed = sorted(name for name in world.world.zones if name.count(".") == 3)[:4]
+    suffix = sorted(name for name in world.world.zones if name.endswith(".xb."))[0]
+    (folder / "live.yaml").write_text(
+        RULE.format(name="court-12", suffix=suffix, effect="nxdomain")
+    )
+    (folder / "draft.yaml").write_text(RULE.format(name="draft", suffix=suffix, effect="refused"))
+    policy = {"files": ["live.yaml"], "shadow": ["draft.yaml"]}
+    border = {"zones": [name.rstrip(".") for name in listed]}
+    with Serving(world, folder, policy=policy, border=border) as running:
+        running.ask_control("watch", look=True)
         questions = list(Truth(world.world).questions())
         for _ in range(2):
             trio.run(ask_all, ("127.0.0.1", running.port), questions, lambda heard: None)
@@ -103,6 +126,22 @@ def test_every_figure_in_the_browser_equals_the_metrics(busy: Serving, browser: 
     sums = [evaluate(f'sum(inland_lookups_total{{route="{p}"}})', samples) for p in parts]
     assert sum(sums) == total
     assert sums[0] == escaped
+
+
+def test_rules_the_shadow_and_delegations_are_shown(busy: Serving, browser: Browser) -> None:
+    url = address(busy)
+    browser.look(1280)
+    browser.open(url)
+    samples = scraped(url)
+    text: str = browser.run("document.body.innerText")
+    acted = evaluate('sum(inland_policy_actions_total{rule="court-12",action="nxdomain"})', samples)
+    assert acted > 0
+    assert f"court-12\tnxdomain\t{acted:,.0f}" in text
+    beside = evaluate("sum(inland_policy_shadow_total)", samples)
+    assert beside == acted
+    assert f"draft\tnxdomain\trefused\t{beside:,.0f}" in text
+    assert "Zones followed" in text
+    assert evaluate("sum(inland_watch_zones)", samples) > 0
 
 
 def test_the_chart_and_the_zones_add_up_to_the_metrics(busy: Serving, browser: Browser) -> None:
