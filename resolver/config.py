@@ -172,7 +172,9 @@ class StateSection(Section):
     """What is kept on disk."""
 
     directory: OptionalPath = key(
-        None, "directory for counters that survive a crash; null: nothing is kept"
+        None,
+        "directory for what survives a restart: counters, last good files, mirrors, what is"
+        " known of watched delegations; null: nothing is kept",
     )
 
 
