@@ -4,7 +4,8 @@
 
 Writes a policy with a fixed seed, as an ISP might have it: most rules name a suffix, some a list,
 some a view, a type or hours; one in twenty waits for the result. Questions are half for names that
-rules speak of, half for others. Reading time is told as well.
+rules speak of, half for others. Reading time is told as well, and what the most rules cost that one
+lookup may have to be held against.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from policy.rule_make import Around
 from policy.rule_merge import merge
 from policy.rules import Ruleset
 from resolver.compiled import USED
+from resolver.limits_policy import RULES_AT_ONCE_MAX
 from resolver.model import Address, Security, Verdict
 from resolver.names import from_text
 
@@ -58,6 +60,20 @@ def policy(random: Random, rules: int, views: int) -> dict[str, Any]:
         )
     clients = [{"name": f"view{n}", "clients": f"10.{n}.0.0/16"} for n in range(views)]
     return {"version": 1, "views": clients, "rules": made}
+
+
+def worst(views: int) -> dict[str, Any]:
+    """As many rules as one lookup may have to be held against, all for all names, each in force
+    only at hours that are not now."""
+    rules = [
+        {
+            "id": f"w{number}",
+            "match": {"time": {"days": "sun", "hours": f"{number % 24:02d}:00-24:00"}},
+            "effect": "any",
+        }
+        for number in range(RULES_AT_ONCE_MAX)
+    ]
+    return policy(Random(1), 0, views) | {"rules": rules}
 
 
 def asked(random: Random, rules: int, views: int, count: int) -> list[Asked]:
@@ -103,7 +119,7 @@ def result() -> Facts:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Measure with ten rules and with all."""
+    """Measure with ten rules, with all, and with the most that one lookup may meet."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.policy", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--rules", type=int, default=1_000)
@@ -112,9 +128,10 @@ def main(words: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     print(f"modules {'compiled' if USED is not None else 'interpreted'}")
     print(f"{'rules':>7}{'read s':>9}{'compile s':>11}{'question µs':>13}{'answer µs':>11}")
-    for rules in (10, args.rules):
+    for rules in (10, args.rules, 0):
         random = Random(20261122)
-        text = json.dumps(policy(random, rules, args.views)).encode()
+        made = policy(random, rules, args.views) if rules else worst(args.views)
+        text = json.dumps(made).encode()
         began = time.perf_counter()
         read = read_rule_file(text, f"{rules}.yaml")
         reading = time.perf_counter() - began
@@ -122,10 +139,12 @@ def main(words: Sequence[str] | None = None) -> int:
         ruleset: Ruleset = merge([read], Around())
         book = engine_of(ruleset, {}, range(args.views + 1), validating=False)
         compiling = time.perf_counter() - began
-        questions = asked(random, rules, args.views, args.questions)
+        questions = asked(random, rules or 1, args.views, args.questions)
         first = per_question_us(book, questions, None)
         second = per_question_us(book, questions, result())
-        print(f"{rules:>7}{reading:>9.3f}{compiling:>11.3f}{first:>13.2f}{second:>11.2f}")
+        print(
+            f"{rules or 'worst':>7}{reading:>9.3f}{compiling:>11.3f}{first:>13.2f}{second:>11.2f}"
+        )
     return 0
 
 
