@@ -133,7 +133,7 @@ class Replies:
         """Nothing outlives the time at which policy may say otherwise."""
         lifetime = sections.lifetime
         if sections.rcode == Rcode.REFUSED and ruling.live.rule:
-            lifetime = POLICY_TTL
+            lifetime = float(POLICY_TTL)
         return min(lifetime, ruling.until - self._clock.wall())
 
     def _explained(
