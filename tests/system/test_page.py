@@ -5,6 +5,7 @@ Pictures are kept where ``INLAND_PICTURES`` says, for people to look at.
 
 import math
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -25,6 +26,7 @@ from testbed.clients import ask_all
 from testbed.control import Loopback
 from testbed.truth import Truth
 from tests.system.browser import Browser
+from tests.system.mirror_serving import until
 from tests.system.serving import Serving, inland
 from tests.unit.certificates import Authority
 from tests.unit.page_rig import Row, evaluate
@@ -41,6 +43,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+ZONE = """
+$ORIGIN mirrored.
+$TTL 3600
+@ SOA ns.mirrored. hostmaster.mirrored. 7 3600 900 604800 300
+@ NS ns.mirrored.
+ns A 127.11.250.1
+"""
 RULE = """version: 1
 mode: prefer
 rules:
@@ -64,10 +73,13 @@ def busy(world: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         RULE.format(name="court-12", suffix=suffix, effect="nxdomain")
     )
     (folder / "draft.yaml").write_text(RULE.format(name="draft", suffix=suffix, effect="refused"))
+    (folder / "mirrored.zone").write_text(ZONE)
+    mirrors = {"zones": [{"zone": "mirrored.", "file": "mirrored.zone"}]}
     policy = {"files": ["live.yaml"], "shadow": ["draft.yaml"]}
     border = {"zones": [name.rstrip(".") for name in listed]}
-    with Serving(world, folder, policy=policy, border=border) as running:
+    with Serving(world, folder, policy=policy, border=border, mirrors=mirrors) as running:
         running.ask_control("watch", look=True)
+        until(lambda: running.total("inland_mirror_serial") == 7, "mirror")
         questions = list(Truth(world.world).questions())
         for _ in range(2):
             trio.run(ask_all, ("127.0.0.1", running.port), questions, lambda heard: None)
@@ -128,7 +140,9 @@ def test_every_figure_in_the_browser_equals_the_metrics(busy: Serving, browser: 
     assert sums[0] == escaped
 
 
-def test_rules_the_shadow_and_delegations_are_shown(busy: Serving, browser: Browser) -> None:
+def test_rules_the_shadow_mirrors_and_delegations_are_shown(
+    busy: Serving, browser: Browser
+) -> None:
     url = address(busy)
     browser.look(1280)
     browser.open(url)
@@ -141,6 +155,8 @@ def test_rules_the_shadow_and_delegations_are_shown(busy: Serving, browser: Brow
     assert beside == acted
     assert f"draft\tnxdomain\trefused\t{beside:,.0f}" in text
     assert "Zones followed" in text
+    mirror = r"mirrored\.\s+current\s+in use, its source found current\s+\d+ s\s+7\s+3\s"
+    assert re.search(mirror, text)
     assert evaluate("sum(inland_watch_zones)", samples) > 0
 
 

@@ -142,6 +142,17 @@ def test_tls_and_a_renewed_certificate(tmp_path: Path) -> None:
         rig.server.close()
 
 
+def test_who_does_not_shake_hands_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HTTP_HEAD_SECONDS", 0.2)
+    rig = Rig(Web(tls=server_context(Authority(tmp_path), "server")))
+    try:
+        assert rig.raw(b"\x16\x03\x01") == b""
+    finally:
+        rig.server.close()
+
+
 def test_certificates_of_clients(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     context = server_context(authority, "server")
