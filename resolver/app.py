@@ -193,6 +193,7 @@ class App:
                 nursery.start_soon(self._prover.run, self._driver.verify)
                 nursery.start_soon(self._watcher.run, self._own_work.lookup)
                 self._announce()
+                nursery.start_soon(notify.watchdog)
                 # Of this thread alone: those of native have been started.
                 nice = os.getpriority(os.PRIO_PROCESS, 0) + limits.INTERPRETER_NICE
                 os.setpriority(os.PRIO_PROCESS, 0, nice)

@@ -7,6 +7,8 @@ import os
 import socket
 import time
 
+import trio
+
 
 def ready(status: str) -> None:
     """Lookups are answered."""
@@ -21,6 +23,24 @@ def reloading() -> None:
 def stopping() -> None:
     """No new clients are taken."""
     _tell("STOPPING=1")
+
+
+async def watchdog() -> None:
+    """Say that the loop turns, twice in each span of ``WatchdogSec=``, until cancelled; at once an
+    end where the manager has no watchdog for this process. A loop that hangs says nothing, and is
+    started anew."""
+    span = _watchdog_seconds()
+    while span > 0:
+        _tell("WATCHDOG=1")
+        await trio.sleep(span / 2)
+
+
+def _watchdog_seconds() -> float:
+    """The span of ``sd_watchdog_enabled(3)``; 0: none for us."""
+    told, whose = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    if not told.isdecimal() or whose not in ("", str(os.getpid())):
+        return 0.0
+    return int(told) / 1e6
 
 
 def _tell(*lines: str) -> None:

@@ -54,6 +54,24 @@ def flush(
 
 
 @app.command()
+def health(
+    socket: Socket,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds that each reply may take.", min=0.01)
+    ] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Ask the server over DNS at each of its addresses. Exit code 1 when one is silent, 3 when the
+    control socket is; an address that is not on this machine now counts neither way."""
+    from resolver.health import examine
+
+    found = examine(socket, timeout)
+    _print(dict(found.addresses), as_json)
+    if not found.good:
+        raise typer.Exit(1)
+
+
+@app.command()
 def reload(socket: Socket, as_json: Json = False) -> None:
     """Read the configuration again. A bad file changes nothing: it says why and exits with 1."""
     _print(_ask(socket, {"command": "reload"}), as_json)

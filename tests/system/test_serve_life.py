@@ -189,3 +189,32 @@ def test_the_service_manager_is_told(
             told.append(manager.recv(4096))
     words = [one.split(b"\n")[0] for one in told]
     assert words == [b"READY=1", b"RELOADING=1", b"READY=1", b"STOPPING=1"]
+
+
+def test_the_watchdog_is_fed_while_it_serves(
+    world: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setenv("WATCHDOG_USEC", "100000")
+        with Serving(world, tmp_path):
+            told = [manager.recv(4096).split(b"\n")[0] for _ in range(4)]
+    assert told == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+
+
+def test_health_of_a_server_that_serves_and_of_one_that_hangs(serving: Serving) -> None:
+    words = ("control", "health", "--socket", str(serving.socket), "--timeout", "5")
+    shown = inland(*words)
+    assert (shown.returncode, shown.stdout) == (0, f"127.0.0.1:{serving.port}  answers\n")
+    assert serving.total("inland_lookups_total") == 0
+    assert serving.process is not None
+    serving.process.send_signal(signal.SIGSTOP)
+    try:
+        shown = inland(*words[:-1], "0.2")
+    finally:
+        serving.process.send_signal(signal.SIGCONT)
+    assert shown.returncode == 3
+    assert "did not reply" in shown.stderr
