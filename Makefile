@@ -14,7 +14,7 @@ TYPED := resolver policy testbed deploy benchmarks tests
 
 export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help setup native run test test-native test-python check docs fix bench bench-quick \
+.PHONY: help setup native run test test-native test-python check image docs fix bench bench-quick \
   bench-profile clean
 
 help: ## this list
@@ -53,6 +53,9 @@ check: ## format, lint, types, stubs against the native module, house rules
 	$(CARGO) clippy --quiet --release --manifest-path $(NATIVE)/Cargo.toml \
 	  --features extension-module -- -D warnings -D clippy::too_many_lines
 	$(PYTHON) -m pytest -q tests/test_tidy.py
+
+image: ## a container image from this clone (see deploy/container/build.sh for what may be set)
+	@deploy/container/build.sh
 
 docs: ## write what is made from the code: config/ reference and schema, rules, alerts, dashboards
 	$(PYTHON) -m resolver.config_docs

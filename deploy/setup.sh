@@ -98,6 +98,7 @@ kdig knot-dnsutils
 nsd nsd
 dnsperf dnsperf
 tcpdump tcpdump
+debootstrap debootstrap
 promtool prometheus
 chromium chromium
 pdftotext poppler-utils

@@ -1,5 +1,7 @@
-"""Fixtures of the system tests: the small world, and a resolver in it."""
+"""Fixtures of the system tests: the small world, a resolver in it, what is deployed."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from testbed.control import Loopback
+from tests.system.deployed import ROOT, RUN, build_image, build_wheel, needs_docker, remove_all
 from tests.system.mirror_serving import Nowhere
 from tests.system.serving import Serving
 
@@ -21,6 +24,39 @@ def world() -> Iterator[Loopback]:
 def serving(world: Loopback, tmp_path: Path) -> Iterator[Serving]:
     with Serving(world, tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of this clone."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def docker_there() -> None:
+    """Skips where there is no Docker, before anything is built for it."""
+    needs_docker()
+
+
+@pytest.fixture(scope="session")
+def image(docker_there: None, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The image of the resolver; all that the tests of it start ends with it.
+
+    ``INLAND_TEST_IMAGE`` names one that is there, to try it without building it again.
+    """
+    if there := os.environ.get("INLAND_TEST_IMAGE"):
+        yield there
+        remove_all()
+        return
+    wheel: Path = request.getfixturevalue("wheel")
+    offered = ROOT / "dist" / RUN / wheel.name  # the build sees nothing outside of the clone
+    offered.parent.mkdir(parents=True)
+    shutil.copy(wheel, offered)
+    try:
+        yield build_image(RUN, WHEEL=str(offered.relative_to(ROOT)))
+    finally:
+        shutil.rmtree(offered.parent)
+        remove_all()
 
 
 @pytest.fixture

@@ -182,8 +182,8 @@ def test_the_examples_are_valid(path: Path) -> None:
     assert config.home or config.pack
 
 
-def test_there_are_examples_for_home_isp_and_lab() -> None:
-    assert [path.stem for path in EXAMPLES] == ["home", "isp", "lab"]
+def test_there_are_examples_for_everyone() -> None:
+    assert [path.stem for path in EXAMPLES] == ["home", "isp", "lab", "regulator"]
 
 
 @settings(deadline=None)  # a busy machine is no failure

@@ -1,0 +1,201 @@
+"""One command brings up the resolver, its page of metrics and Prometheus; both tell the same."""
+
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from resource import RLIMIT_NOFILE, getrlimit
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import pytest
+import yaml
+
+from testbed.control import make_world
+from testbed.truth import Truth
+from tests.system.deployed import (
+    BUILD_SECONDS,
+    READY_SECONDS,
+    ROOT,
+    RUN,
+    build_image,
+    dig,
+    docker,
+    run,
+    wait_until,
+)
+
+COMPOSE = ROOT / "deploy" / "compose"
+
+
+def compose_words() -> list[str]:
+    """The Compose tool: a part of ``docker``, or a program of its own."""
+    if run("docker", "compose", "version", check=False).returncode == 0:
+        return ["docker", "compose"]
+    if shutil.which("docker-compose") is None:
+        pytest.skip("no Compose: install the package docker-compose")
+    return ["docker-compose"]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody holds now, for UDP and TCP."""
+    with ExitStack() as held:
+        out: list[int] = []
+        while len(out) < count:
+            stream = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            stream.bind(("127.0.0.1", 0))
+            datagrams = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            port = stream.getsockname()[1]
+            try:
+                datagrams.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            out.append(port)
+    return out
+
+
+class Up(NamedTuple):
+    """What was brought up: ports on loopback, and how Compose is told."""
+
+    dns: int
+    metrics: int
+    prometheus: int
+    words: list[str]
+    environment: dict[str, str]
+
+    def compose(self, *words: str, timeout: float = READY_SECONDS * 3) -> str:
+        """What Compose prints."""
+        return run(*self.words, *words, timeout=timeout, environment=self.environment).stdout
+
+    def container(self, service: str) -> dict[str, Any]:
+        """All that Docker says of the container of a service."""
+        (told,) = json.loads(docker("inspect", self.compose("ps", "-q", service).strip()))
+        assert isinstance(told, dict)
+        return told
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        """What Prometheus answers to an instant query."""
+        url = f"http://127.0.0.1:{self.prometheus}/api/v1/query?query={quote(query)}"
+        with urlopen(url, timeout=10) as reply:
+            result: list[dict[str, Any]] = json.load(reply)["data"]["result"]
+        return result
+
+
+@pytest.fixture(scope="module")
+def up(image: str) -> Iterator[Up]:
+    """The lab: everything in compose.yaml, in a simulated country."""
+    words = compose_words()
+    prometheus = build_image(f"{RUN}-prometheus", DOCKERFILE="deploy/compose/prometheus.Dockerfile")
+    dns, metrics, web = free_ports(3)
+    environment = {
+        "COMPOSE_PROJECT_NAME": RUN,
+        "INLAND_IMAGE": image,
+        "INLAND_WORLD": "small",
+        "INLAND_PORT": str(dns),
+        "INLAND_METRICS": f"127.0.0.1:{metrics}",
+        "INLAND_FILES": str(min(262144, getrlimit(RLIMIT_NOFILE)[1])),
+        "PROMETHEUS_IMAGE": prometheus,
+        "PROMETHEUS": f"127.0.0.1:{web}",
+    }
+    files = ["-f", str(COMPOSE / "compose.yaml"), "-f", str(COMPOSE / "lab.yaml")]
+    running = Up(dns, metrics, web, [*words, *files], environment)
+    try:
+        running.compose("up", "--detach", "--no-build", timeout=BUILD_SECONDS)
+        yield running
+    finally:
+        running.compose("down", "--volumes", "--timeout", "15")
+
+
+def test_the_file_is_read_with_and_without_the_lab(up: Up) -> None:
+    for files in (up.words[:-2], up.words):
+        shown = yaml.safe_load(run(*files, "config", environment=up.environment).stdout)
+        assert set(shown["services"]) == {"resolver", "prometheus"}
+        for service in shown["services"].values():
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+            assert "cap_add" not in service
+
+
+def test_its_configurations_are_valid() -> None:
+    done = run(
+        *(sys.executable, "-m", "resolver.cli", "check", COMPOSE / "inland.yaml"),
+    )
+    assert "valid, policy generation" in done.stdout
+
+
+def test_it_answers_on_the_published_port(up: Up) -> None:
+    question, expected = next(
+        (question, expected)
+        for question, expected in Truth(make_world("small")).questions()
+        if question.tag == "positive" and question.rtype == "A" and expected.rcode == 0
+    )
+    for transport in ("+notcp", "+tcp"):
+        shown = dig(up.dns, "+short", transport, question.name, "A").split()
+        assert sorted(shown) == sorted(r for rrset in expected.answer for r in rrset.rdatas)
+
+
+def test_prometheus_tells_what_the_resolver_counted(up: Up) -> None:
+    dig(up.dns, "+short", ".", "SOA")
+    with urlopen(f"http://127.0.0.1:{up.metrics}/metrics", timeout=10) as reply:
+        lines = reply.read().decode().splitlines()
+    counted = sum(
+        float(line.split()[-1]) for line in lines if line.startswith("inland_lookups_total{")
+    )
+    assert counted >= 1
+    wait_until(
+        f"Prometheus has {counted} lookups",
+        lambda: (
+            [float(row["value"][1]) for row in up.ask("sum(inland_lookups_total)")] == [counted]
+        ),
+    )
+    assert [row["value"][1] for row in up.ask('up{job="inland"}')] == ["1"]
+
+
+def test_the_rules_are_loaded_and_none_fails(up: Up) -> None:
+    with urlopen(f"http://127.0.0.1:{up.prometheus}/api/v1/rules", timeout=10) as reply:
+        groups = json.load(reply)["data"]["groups"]
+    written = {
+        rule.get("record") or rule["alert"]
+        for name in ("inland.rules.yml", "inland.alerts.yml")
+        for group in yaml.safe_load((ROOT / "deploy" / "prometheus" / name).read_text())["groups"]
+        for rule in group["rules"]
+    }
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["name"] for rule in rules} == written
+    assert [rule for rule in rules if rule["health"] == "err"] == []
+
+
+def test_the_page_is_on_the_published_port(up: Up) -> None:
+    with urlopen(f"http://127.0.0.1:{up.metrics}/", timeout=10) as reply:
+        assert reply.headers.get_content_type() == "text/html"
+        assert "Inland" in reply.read().decode()
+
+
+@pytest.mark.parametrize("service", ["resolver", "prometheus"])
+def test_containers_have_no_rights(up: Up, service: str) -> None:
+    told = up.container(service)
+    assert told["HostConfig"]["ReadonlyRootfs"] is True
+    assert told["HostConfig"]["CapDrop"] == ["ALL"]
+    assert not told["HostConfig"]["CapAdd"]
+    assert "no-new-privileges:true" in told["HostConfig"]["SecurityOpt"]
+    assert told["Config"]["User"] not in ("", "0", "root")
+    wait_until("healthy", lambda: up.container(service)["State"]["Health"]["Status"] == "healthy")
+
+
+def test_it_comes_back_after_a_crash(up: Up) -> None:
+    name = up.container("resolver")["Id"]
+    before = up.container("resolver")["State"]["Pid"]
+    os.kill(before, 9)
+    wait_until(
+        "started again by its restart policy",
+        lambda: up.container("resolver")["State"]["Pid"] not in (0, before),
+    )
+    wait_until(
+        "healthy", lambda: up.container("resolver")["State"]["Health"]["Status"] == "healthy"
+    )
+    assert up.container("resolver")["Id"] == name
+    assert "status: NOERROR" in dig(up.dns, ".", "SOA")
