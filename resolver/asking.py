@@ -18,7 +18,6 @@ from resolver.minimise import Shown
 from resolver.model import (
     Ask,
     Failure,
-    Label,
     Message,
     Outcome,
     Purpose,
@@ -151,25 +150,18 @@ class _Asking:
         core.servers.get(candidate.address).silent(sent, self.task.now)
         core.planner.struck(core, self.cut.zone, candidate.address)
 
-    def _label(self, candidate: Candidate, purpose: Purpose) -> Label | None:
-        """What an exchange with a server is counted under; ``None``: it must not be made, since the
-        verdict is another one by now."""
-        label, selection = self.contest.label(candidate.address, purpose), self.task.selection
-        if selection is not PLAIN and forbids(selection, label.verdict):
-            candidate.failed = True
-            return None
-        return label
-
     def _try(
         self, candidate: Candidate, transport: Transport, edns: bool | None = None
     ) -> Generator[Wish, News, Reply | None]:
         """Send one try and hear the first news after it."""
         task, contest = self.task, self.contest
         server = candidate.server
-        label = self._label(candidate, task.purpose)
-        if label is None:
-            return None
-        recursion = task.selection.way is Way.FORWARD
+        label, recursion = contest.label(candidate.address, task.purpose), False
+        if task.selection is not PLAIN:
+            if forbids(task.selection, label.verdict):
+                candidate.failed = True  # the verdict is another one by now
+                return None
+            recursion = task.selection.way is Way.FORWARD
         stream = transport is Transport.TCP
         wait = limits.TCP_SECONDS if stream else server.wait(candidate.tries)
         ask = Ask(
@@ -317,8 +309,8 @@ class _Asking:
         for candidate in held:
             if not candidate.server.probe_due(self.task.now):
                 continue
-            label = self._label(candidate, Purpose.VERIFICATION)
-            if label is not None:
+            label = self.contest.label(candidate.address, Purpose.VERIFICATION)
+            if not forbids(self.task.selection, label.verdict):
                 self.task.probe(
                     Probe(self.cut.zone, candidate.name, candidate.address, label, candidate.tier)
                 )

@@ -76,12 +76,15 @@ class Contest:
     def gather(self, now: float) -> None:
         """Take in the addresses now known for the cut's names."""
         core, candidates = self.core, self.candidates
-        lengths = core.settings.address_lengths
+        lengths, is_plain = core.settings.address_lengths, self.selection is PLAIN
         for name, addresses in self._addresses(self.cut.names(), now):
             for address in addresses:
                 if address in candidates or len(address) not in lengths:
                     continue
-                verdict, _, tier, never, claimed = self._standing(address)
+                standing = core.policy.standing(address)
+                if not is_plain:
+                    standing = selected(self.selection, standing, address)
+                verdict, _, tier, never, claimed = standing
                 if never:
                     continue
                 if len(candidates) >= limits.ADDRESSES_PER_ZONE:

@@ -189,16 +189,17 @@ class Ledger:
 class VirtualClock:
     """The door's time."""
 
-    def __init__(self, door: WatchedDoor) -> None:
+    def __init__(self, door: WatchedDoor, epoch: float = 0.0) -> None:
         self._door = door
+        self._epoch = epoch
 
     def now(self) -> float:
         """Monotonic seconds."""
         return self._door.now
 
     def wall(self) -> float:
-        """The same: a world that began in 1970."""
-        return self._door.now
+        """The same, from when the world began: 1970 if nothing else is said."""
+        return self._epoch + self._door.now
 
 
 class Served:
@@ -213,10 +214,11 @@ class Served:
         plans: bool,
         seed: int = 1,
         loss: float = 0.0,
+        epoch: float = 0.0,
         **settings: Any,
     ) -> None:
         self.door = WatchedDoor(hosts, Random(seed + 1), loss)
-        clock: Any = VirtualClock(self.door)
+        clock: Any = VirtualClock(self.door, epoch)
         self.records = DictRecords()
         self.answers = AnswerStore(CACHE_OCTETS)
         self.core = Core(CoreSettings(hints, **settings), self.records, policy, Random(seed))

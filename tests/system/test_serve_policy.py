@@ -260,7 +260,7 @@ def test_reloads_each_second_under_load_serve_one_policy_or_the_other(ruled: Ser
         thread.start()
     try:
         for turn in range(1, 8):
-            configure(ruled, policies[turn % 2])
+            configure(ruled, policies[turn % 2], policies[(turn + 1) % 2])  # the other as shadow
             acknowledged.append((time.monotonic(), -1))
             ruled.ask_control("reload")
             acknowledged.append((time.monotonic(), turn % 2))
