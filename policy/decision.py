@@ -84,6 +84,7 @@ class Decision(NamedTuple):
     until: float = NEVER
     waits: bool = False  # only the result can tell whether an earlier rule matches
     would: str = ""  # effect that the mode, or the status secure, held back; counted, not done
+    pending: bool = False  # with ``waits``: a rule has matched, unless an earlier one will
     hits: tuple[Hit, ...] = ()  # in response policy zones: disabled ones, then the one that decided
 
 

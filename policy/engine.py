@@ -74,10 +74,11 @@ class Engine:
             hits += found.hits
             until = min(until, found.until)
             if found.waits:
-                return self._waiting(asked, until)
+                pending = found.pending or self._matches_later(asked, book)
+                return self._waiting(asked, until)._replace(pending=pending)
             if found.rule:
                 if found.action in FORGING and self._guarded(asked.view):
-                    return self._waiting(asked, until)
+                    return self._waiting(asked, until)._replace(pending=True)
                 return self._under_mode(asked, found, until)._replace(hits=hits)
         return NOTHING if until == NEVER and not hits else Decision(until=until, hits=hits)
 
@@ -96,6 +97,17 @@ class Engine:
                     return _held_back(found, until)._replace(hits=hits)
                 return self._under_mode(asked, found, until)._replace(hits=hits)
         return NOTHING if until == NEVER and not hits else Decision(until=until, hits=hits)
+
+    def _matches_later(self, asked: Asked, waiting: Rulebook) -> bool:
+        """Whether a book after one that waits has a match on the question."""
+        after = False
+        for book in self._books:
+            if after:
+                found = book.on_question(asked)
+                if found.pending or found.action is not Action.NONE:
+                    return True
+            after = after or book is waiting
+        return False
 
     def _seen(self, asked: Asked) -> Asked:
         """With the number of the view in place of that of the class."""

@@ -60,17 +60,21 @@ class PolicyZones:
         """See :class:`policy.decision.Rulebook`."""
         until = self._until(asked.wall)
         hits: tuple[Hit, ...] = ()
+        waits = False
         for at, zone in enumerate(self.zones):
             if not zone.in_force(asked.wall):
                 continue
             match = self._of_question(at, zone, asked)
             if match is None:
-                if zone.by_result and zone.enabled:
-                    return Decision(until=until, waits=True)
-            elif zone.enabled:
-                return _decision((zone, match), (), asked, asked.name, until, hits)
-            else:
+                waits = waits or (zone.by_result and zone.enabled)
+            elif not zone.enabled:
                 hits = (*hits, zone.hit(match))
+            elif waits:
+                return Decision(until=until, waits=True, pending=True)
+            else:
+                return _decision((zone, match), (), asked, asked.name, until, hits)
+        if waits:
+            return Decision(until=until, waits=True)
         if until == NEVER and not hits:
             return NOTHING
         return Decision(until=until, hits=hits)

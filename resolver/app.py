@@ -33,8 +33,10 @@ from resolver.assemble import (
     make_core,
     make_door,
     make_keeper,
+    make_listener,
     make_plans,
     make_records,
+    make_response_zones,
     make_transfer_door,
     make_watcher,
     make_web,
@@ -46,22 +48,23 @@ from resolver.cache import AnswerStore
 from resolver.carried import Carried
 from resolver.carry import NativePlans
 from resolver.commands import Commands, Running
-from resolver.config import Config, warnings
+from resolver.config import warnings
 from resolver.control import Command, ControlServer
 from resolver.counters import Counters
-from resolver.errors import ConfigError, InlandError, StateError
+from resolver.errors import ConfigError, InlandError
 from resolver.evidence import accept, facts_of, tell
 from resolver.in_force import InForce, OwnWork
 from resolver.limits_views import SWAP_SETTLE_SECONDS
-from resolver.listen import Listener
 from resolver.metrics import Exporter, Facts
 from resolver.metrics_mirrors import mirror_metrics
 from resolver.metrics_policy import policy_metrics
 from resolver.metrics_privacy import privacy_metrics
 from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_reloads import Reloads
+from resolver.metrics_rpz import rpz_metrics
 from resolver.metrics_watch import watch_metrics
 from resolver.mirrors.notify import Notices
+from resolver.model import Address
 from resolver.prove import Prover
 from resolver.records import NullSink, RecordQueue
 from resolver.resolve import Driver
@@ -104,11 +107,14 @@ class App:
         closing.callback(self._door.close)
         self._core = make_core(loaded, self._records)
         self._prover = Prover(self._core, self._clock)
-        self._loaded = loaded = self._proving(loaded)
-        self._in_force = InForce(self._core, loaded.policy)
         transfers = make_transfer_door(config, self._clock, self._counters)
         closing.callback(transfers.close)
         self._keeper = make_keeper(loaded, self._core, self._clock, transfers, self._internal)
+        self._zones = make_response_zones(
+            loaded, self._keeper, self._clock, self._internal, self._zones_changed
+        )
+        self._loaded = loaded = self._proving(loaded)
+        self._in_force = InForce(self._core, loaded.policy)
         telling = Telling(self._internal, self._queue.put)
         self._watcher = make_watcher(loaded, self._core, self._clock, telling)
         scheduler = Scheduler(self._core, self._internal)
@@ -120,9 +126,11 @@ class App:
             self._plans = make_plans(loaded, self._answers, self._records, self._counters)
             self._in_force.plan_with(self._plans, loaded.policy)
             self._driver.watch(self._plans.fileno())
-        self._listener = self._listen(config, workers)
+        self._listener = make_listener(
+            config, workers, self._clock, self._answers, self._counters, self._plans
+        )
         closing.callback(self._listener.close)
-        self._listener.set_notifiers(self._keeper.notifiers())
+        self._listener.set_notifiers(self._notifiers())
         self._service = Service(
             self._listener,
             self._driver,
@@ -134,6 +142,7 @@ class App:
             self._carried(),
             self._in_force.decider,
         )
+        self._service.tell_hits(self._zones.hits.note)
         self._core.on_fault = self._service.fault
         self._driver.attach(self._service)
         self.exporter = Exporter(self._counters, self._tally, self._facts, __version__, self._more)
@@ -144,11 +153,22 @@ class App:
 
     def _proving(self, loaded: Loaded) -> Loaded:
         policy = self._prover.stand(loaded.policy, loaded.config.border.verify)
-        return replace(loaded, policy=policy)
+        return replace(loaded, policy=self._zones.over(policy))
+
+    def _zones_changed(self) -> None:
+        """Another version of a response policy zone: another policy; all else is as it was."""
+        policy = self._zones.over(self._loaded.policy)
+        self._loaded = loaded = replace(self._loaded, policy=policy)
+        self._in_force.swap(policy, loaded.settings, self._plans, self._service)
+        self._own_work.follow()
+
+    def _notifiers(self) -> tuple[Address, ...]:
+        return (*self._keeper.notifiers(), *self._zones.keeper.notifiers())
 
     def _more(self) -> Iterator[Metric]:
         yield from mirror_metrics(self._keeper, self._keeper.fetch)
         yield from proof_metrics(self._prover)
+        yield from rpz_metrics(self._zones, self._in_force.tags, self._tally, self._counters)
         yield from watch_metrics(self._watcher)
         yield from self._reloads.metrics()
         yield from privacy_metrics(self._counters, self._core.withheld)
@@ -161,25 +181,6 @@ class App:
     def _internal(self, *work: Any) -> None:
         self._service.internal(*work)
 
-    def _listen(self, config: Config, workers: int) -> Listener:
-        try:
-            return Listener(
-                self._clock,
-                self._answers,
-                self._counters,
-                addresses=config.listen.dns,
-                allow=[str(network) for network in config.access.allow],
-                workers=workers,
-                misses_max=config.limits.lookups,
-                udp_payload_max=limits.UDP_PAYLOAD_MAX,
-                tcp_connections_max=config.listen.tcp_connections,
-                tcp_per_client_max=config.listen.tcp_connections_per_client,
-                tcp_idle=limits.CLIENT_TCP_IDLE_SECONDS,
-                plans=self._plans.native if self._plans is not None else None,
-            )
-        except OSError as error:
-            raise StateError(f"listen.dns: {error}") from error
-
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain."""
         with trio.open_signal_receiver(signal.SIGHUP, signal.SIGTERM, signal.SIGINT) as received:
@@ -189,7 +190,9 @@ class App:
                     nursery.start_soon(self._control.run)
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._keeper.run)
-                nursery.start_soon(Notices((self._keeper,), self._listener).run)
+                nursery.start_soon(self._zones.run)
+                keepers = (self._keeper, self._zones.keeper)
+                nursery.start_soon(Notices(keepers, self._listener).run)
                 nursery.start_soon(self._prover.run, self._driver.verify)
                 nursery.start_soon(self._watcher.run, self._own_work.lookup)
                 self._announce()
@@ -268,7 +271,9 @@ class App:
         notify.reloading()
         try:
             with self._reloads.attempt():
-                done = self._swap(await trio.to_thread.run_sync(self._load, self._last))
+                loaded = await trio.to_thread.run_sync(self._load, self._last)
+                await trio.to_thread.run_sync(self._zones.prepare, loaded.rpz_copies)
+                done = self._swap(loaded)
             await trio.sleep(SWAP_SETTLE_SECONDS)
             await trio.to_thread.run_sync(accept, self._last)
             tell(self._loaded.policy, self._last)
@@ -280,7 +285,9 @@ class App:
 
     def _swap(self, loaded: Loaded) -> dict[str, Any]:
         """One step between two turns: nothing awaits in here."""
-        old, loaded = self._loaded, self._proving(loaded)
+        old = self._loaded
+        self._zones.configure(loaded.rpz, loaded.rpz_copies)
+        loaded = self._proving(loaded)
         self._in_force.swap(loaded.policy, loaded.settings, self._plans, self._service)
         self._own_work.follow()
         self._listener.set_access([str(network) for network in loaded.config.access.allow])
@@ -288,7 +295,7 @@ class App:
         self._watcher.configure(followed_of(loaded))
         if self._web is not None:
             self._web.configure(loaded.web)
-        self._listener.set_notifiers(self._keeper.notifiers())
+        self._listener.set_notifiers(self._notifiers())
         self._loaded = loaded
         _log.setLevel(loaded.config.log.level.upper())
         changed = old.policy.generation != loaded.policy.generation
@@ -335,7 +342,7 @@ class App:
         return {
             "status": self._status,
             "reload": self._reload,
-            "mirror": self._keeper.command,
+            "mirror": self._zones.command(self._keeper),
             "watch": self._watcher.command,
             **Commands(running).all(),
         }
@@ -366,6 +373,7 @@ class App:
             "cache_bytes": dict(facts.cache_bytes),
             "records_lost": facts.records_lost,
             "mirrors": self._keeper.status(),
+            "rpz": self._zones.status(),
             "watch": self._watcher.status(),
             "faults": self._tally.faults,
         }

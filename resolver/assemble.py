@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol, final
@@ -23,15 +23,19 @@ from resolver.config_lines import read_tree
 from resolver.core import Core, CoreSettings, reraise
 from resolver.counters import Clock, Counters
 from resolver.egress import with_ways
-from resolver.errors import ConfigError, Finding
+from resolver.errors import ConfigError, Finding, StateError
 from resolver.exchange import NativeDoor, TransferDoor
 from resolver.fetch import Fetch
+from resolver.listen import Listener
 from resolver.mirrors.keep import Keeper, Told
+from resolver.mirrors.policy_file import ZoneFiles
 from resolver.mirrors.round import Tools
 from resolver.mirrors.wanted import Wanted
 from resolver.mirrors.wire import Wire
 from resolver.mirrors_of import mirror_directory, mirrors_of
 from resolver.policy_of import policy_of
+from resolver.rpz_of import RpzZone, rpz_directory, rpz_of
+from resolver.rpz_run import Copies, ResponseZones, read_files
 from resolver.tally import SECONDS_BOUNDS
 from resolver.watch.keep import Followed, Telling, Watcher
 from resolver.watch.look import Terms
@@ -50,6 +54,8 @@ class Loaded:
     settings: CoreSettings
     mirrors: tuple[Wanted, ...] = ()
     web: Web = OPEN
+    rpz: tuple[RpzZone, ...] = ()
+    rpz_copies: Copies = field(default_factory=dict)
 
 
 class Load(Protocol):
@@ -61,7 +67,8 @@ class Load(Protocol):
 
 def file_loader(path: Path) -> Load:
     """Read this file whenever called."""
-    return lambda last=None: _loaded(load(path), last)
+    files = ZoneFiles()
+    return lambda last=None: _loaded(load(path), last, files)
 
 
 def world_loader(base: Mapping[str, Any], path: Path | None) -> Load:
@@ -71,6 +78,7 @@ def world_loader(base: Mapping[str, Any], path: Path | None) -> Load:
     """
 
     folder = path.absolute().parent if path is not None else None
+    files = ZoneFiles()
 
     def load_over(last: LastGood | None = None) -> Loaded:
         merged: Any = base
@@ -78,7 +86,7 @@ def world_loader(base: Mapping[str, Any], path: Path | None) -> Load:
         if path is not None:
             source = f"{path} over the world's"
             merged = merge(base, _tree(path))
-        return _loaded(parse(json.dumps(merged).encode(), source, folder), last)
+        return _loaded(parse(json.dumps(merged).encode(), source, folder), last, files)
 
     return load_over
 
@@ -113,8 +121,12 @@ def _tree(path: Path) -> object:
     return {} if tree.value is None else tree.value
 
 
-def _loaded(config: Config, last: LastGood | None) -> Loaded:
+def _loaded(config: Config, last: LastGood | None, files: ZoneFiles) -> Loaded:
     policy, hints = policy_of(config, last)
+    rpz = rpz_of(config)
+    copies, findings = read_files(rpz, files)
+    if findings:
+        raise config.with_lines(findings)
     policy = with_ways(policy, time.monotonic)
     if policy.place is not None and config.border.verify != "off":
         knowledge()  # takes a while, and this is not the thread that serves
@@ -132,7 +144,7 @@ def _loaded(config: Config, last: LastGood | None) -> Loaded:
         ttl_negative_max=int(config.cache.ttl_negative_max),
         serve_stale=config.cache.serve_stale is not None,
     )
-    return Loaded(config, policy, settings, mirrors_of(config))
+    return Loaded(config, policy, settings, mirrors_of(config), rpz=rpz, rpz_copies=copies)
 
 
 def make_clock() -> Clock:
@@ -187,6 +199,16 @@ def followed_of(loaded: Loaded) -> Followed:
     chosen = zones[: watch.zones_max]
     terms = Terms(policy.domestic_zones | frozenset(watch.zones), watch.gap)
     return Followed(chosen, len(zones) - len(chosen), terms, policy.generation)
+
+
+def make_response_zones(
+    loaded: Loaded, mirrors: Keeper, clock: Clock, told: Told, changed: Callable[[], None]
+) -> ResponseZones:
+    """The response policy zones, with what is on disk and in files. Blocks."""
+    folder = rpz_directory(loaded.config)
+    zones = ResponseZones(mirrors.tools, clock, folder, told, changed)
+    zones.begin(loaded.rpz, loaded.rpz_copies)
+    return zones
 
 
 def make_transfer_door(config: Config, clock: Clock, counters: Counters) -> TransferDoor:
@@ -281,3 +303,31 @@ def restart_keys(old: Config, new: Config) -> list[str]:
         for name in names or type(getattr(old, section)).model_fields
         if getattr(getattr(old, section), name) != getattr(getattr(new, section), name)
     ]
+
+
+def make_listener(
+    config: Config,
+    workers: int,
+    clock: Clock,
+    answers: AnswerStore,
+    counters: Counters,
+    plans: NativePlans | None,
+) -> Listener:
+    """Where clients are answered. Raises ``StateError`` when an address cannot be used."""
+    try:
+        return Listener(
+            clock,
+            answers,
+            counters,
+            addresses=config.listen.dns,
+            allow=[str(network) for network in config.access.allow],
+            workers=workers,
+            misses_max=config.limits.lookups,
+            udp_payload_max=limits.UDP_PAYLOAD_MAX,
+            tcp_connections_max=config.listen.tcp_connections,
+            tcp_per_client_max=config.listen.tcp_connections_per_client,
+            tcp_idle=limits.CLIENT_TCP_IDLE_SECONDS,
+            plans=plans.native if plans is not None else None,
+        )
+    except OSError as error:
+        raise StateError(f"listen.dns: {error}") from error

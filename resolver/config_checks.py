@@ -181,14 +181,20 @@ def _mirrors(value: Mapping[str, object]) -> Iterator[Found]:
         if zone is not None and zone in zones:
             yield (*at, "zone"), f"the same as that of {path_text(zones[zone])}"
         zones.setdefault(zone, at)
-        primaries = raw.get("primaries")
-        if zone is not None and not (primaries or raw.get("url") or raw.get("file")):
+        if zone is not None and not (raw.get("primaries") or raw.get("url") or raw.get("file")):
             yield at, "has no source: give primaries, url or file"
-        for index, primary in enumerate(primaries if isinstance(primaries, list) else []):
-            name = primary.get("key") if isinstance(primary, dict) else None
-            known = _read(read_any_zone, name) if name is not None else None
-            if known is not None and known not in keys:
-                yield (*at, "primaries", index, "key"), "no such key in mirrors.keys"
+    for path in (("mirrors", "zones"), ("policy", "rpz")):
+        for at, raw in _raw_entries(value, path):
+            yield from _unknown_keys(at, raw, keys)
+
+
+def _unknown_keys(at: Path, raw: object, keys: Mapping[object, Path]) -> Iterator[Found]:
+    primaries = raw.get("primaries") if isinstance(raw, dict) else None
+    for index, primary in enumerate(primaries if isinstance(primaries, list) else []):
+        name = primary.get("key") if isinstance(primary, dict) else None
+        known = _read(read_any_zone, name) if name is not None else None
+        if known is not None and known not in keys:
+            yield (*at, "primaries", index, "key"), "no such key in mirrors.keys"
 
 
 def _repeated(

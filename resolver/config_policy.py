@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from resolver.config_base import Section, key
+from resolver.config_rpz import RpzEntries
 from resolver.config_units import FilePath
 from resolver.limits_policy import RULE_FILES_MAX
 
@@ -27,6 +28,7 @@ class PolicySection(Section):
     files: Annotated[tuple[FilePath, ...], AfterValidator(_few)] = key(
         [], "policy files (see docs/policy.md); their rules count in the order of the files"
     )
+    rpz: RpzEntries = key([], "response policy zones in their order (docs/rpz.md): {zone, file, …}")
     shadow: Annotated[tuple[FilePath, ...] | None, AfterValidator(_few)] = key(
         None, "policy files that are tried beside: what would differ is counted; null: none"
     )

@@ -23,6 +23,7 @@ from policy.decision import (
     Asked,
     Decision,
     Facts,
+    Hit,
     Names,
     Rulebook,
     Selection,
@@ -108,6 +109,7 @@ class Ruling(NamedTuple):
     tag: int
     manner: int
     until: float
+    hits: tuple[Hit, ...] = ()  # in response policy zones
 
 
 @final
@@ -187,6 +189,8 @@ class Decider:
         live = case.stages[-1].live
         if case.made is not None or live.waits:
             return None
+        if any([stage.live.pending for stage in case.stages]):  # noqa: C419 - compiled
+            return None  # what is nearer to the question goes first
         if live.action is Action.PASS:
             case.made = live
         if live.action not in ALTERING:
@@ -251,9 +255,9 @@ class Decider:
         manner = 0
         if final.action is Action.DROP:
             manner = SILENT
-        elif case.over_streams:
+        elif case.over_streams or final.action is Action.TRUNCATE:
             manner = STREAM
-        return Ruling(result, live, self._tags.number(live, shadow), manner, until)
+        return Ruling(result, live, self._tags.number(live, shadow), manner, until, final.hits)
 
     def _final(self, case: Case, result: Result, now: float, *, live: bool) -> tuple[Decision, int]:
         """The decision of one policy with the result, and its stage."""
@@ -269,11 +273,12 @@ class Decider:
                     facts = self._facts(case, result, now)
                 decision = book.on_answer(stage.asked, facts)
             if decision.action is not Action.NONE:
-                return decision, at
+                return decision._replace(hits=(*first.hits, *decision.hits)), at
             if decision.rule and not first.rule:
                 first, first_at = decision, at
-            elif not first.rule and decision.until < first.until:
-                first = first._replace(until=decision.until)
+            elif not first.rule and (decision.until < first.until or decision.hits):
+                until, hits = min(decision.until, first.until), (*first.hits, *decision.hits)
+                first = first._replace(until=until, hits=hits)
         return first, first_at
 
     def _facts(self, case: Case, result: Result, now: float) -> Facts:

@@ -5,13 +5,15 @@ no longer than its records and than what policy said of it. RFC 6895 section 3.1
 who are turned away).
 """
 
+from collections.abc import Callable
 from typing import final
 
 from policy.border import Policy
+from policy.decision import Hit
 from resolver.cache import Answer, AnswerKey, AnswerStore, build_answer
 from resolver.compose import Sections, addresses_in, compose
 from resolver.counters import Clock
-from resolver.decide import SILENT, Decider, Ruling
+from resolver.decide import SILENT, STREAM, Decider, Ruling
 from resolver.limits_views import POLICY_TTL
 from resolver.listen import Listener, Miss
 from resolver.model import (
@@ -27,6 +29,7 @@ from resolver.model import (
     Result,
     Transport,
 )
+from resolver.names import Name
 from resolver.records import RecordQueue
 from resolver.tags import NO_EFFECT, Effect
 from resolver.tally import Tally, Turned, first_abroad
@@ -40,6 +43,9 @@ _TURNED = {
     Turned.OVERLOAD: (Rcode.SERVFAIL, Ede.NOT_READY, "too many clients wait for this answer"),
     Turned.STOPPING: (Rcode.SERVFAIL, Ede.NOT_READY, "this server is stopping"),
 }
+
+ToldHits = Callable[[Name, tuple[Hit, ...], float], None]
+"""Told of what response policy zones matched: name asked for, hits, time of the one clock."""
 
 
 @final
@@ -64,6 +70,7 @@ class Replies:
         self._decider: Decider | None = None
         self._replies: list[tuple[int, Answer]] = []
         self._silent: list[int] = []
+        self.on_hits: ToldHits = _unheard
 
     def set_policy(self, policy: Policy, decider: Decider | None) -> None:
         """What is answered from now on is answered under this policy."""
@@ -90,8 +97,7 @@ class Replies:
     def truncate(self, miss: Miss, ruling: Ruling, arrived: float, now: float) -> None:
         """A client over UDP is told to come back by TCP, as policy wants it."""
         question = miss.key.question
-        sections = Sections(Rcode.NOERROR, (), (), (), 0.0)
-        answer = build_answer(question, sections, now, truncated=True)
+        answer = _truncated(question, now)
         destination = self._policy.destination((), question.name)
         self._finish(miss.key, [(arrived, miss)], ruling, Books(), answer, destination)
 
@@ -167,10 +173,14 @@ class Replies:
         if ruling.tag:
             tally.tagged(ruling.tag, len(waiting))
         live: Effect = ruling.live
+        if ruling.hits:
+            self.on_hits(key.question.name, ruling.hits, now)
         for arrived, miss in waiting:
             seconds = now - arrived
             if ruling.manner == SILENT:
                 self._silent.append(miss.token)
+            elif ruling.manner == STREAM and miss.client.transport is Transport.UDP:
+                self._replies.append((miss.token, _truncated(key.question, now)))
             else:
                 self._replies.append((miss.token, answer))
             tally.lookup(miss.client.transport, route, destination, reason, 1, zone)
@@ -214,3 +224,13 @@ class Replies:
                 tuple(books.trail),
             )
         )
+
+
+def _truncated(question: Question, now: float) -> Answer:
+    """Come back by TCP."""
+    sections = Sections(Rcode.NOERROR, (), (), (), 0.0)
+    return build_answer(question, sections, now, truncated=True)
+
+
+def _unheard(name: Name, hits: tuple[Hit, ...], now: float) -> None:
+    del name, hits, now

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from policy.border import Policy
 from policy.govern import governed
+from policy.modes import Modes
 from policy.rule_load import load_rules
 from policy.rule_make import Around
 from policy.rules import Ruleset
@@ -29,7 +30,7 @@ def around_of(config: Config, ground: Ground, policy: Policy | None) -> Around:
         general=ground.mode,
         has_as_numbers=bool(config.border.as_numbers),
         verdict=policy.verdict if policy is not None else None,
-        zones=frozenset(),
+        zones=frozenset(entry.called for entry in config.policy.rpz),
     )
 
 
@@ -40,7 +41,7 @@ def with_rules(config: Config, ground: Ground, policy: Policy | None) -> Policy 
         ConfigError: all that is wrong with any policy file, shadow included.
     """
     section = config.policy
-    if not section.files and section.shadow is None:
+    if not section.files and section.shadow is None and not section.rpz:
         return policy
     around = around_of(config, ground, policy)
     findings: list[Finding] = []
@@ -52,7 +53,7 @@ def with_rules(config: Config, ground: Ground, policy: Policy | None) -> Policy 
             findings.extend(error.findings)
             return Ruleset()
 
-    rules = loaded(section.files)
+    rules = loaded(section.files) if section.files else Ruleset(modes=Modes(ground.mode))
     shadow = loaded(section.shadow) if section.shadow is not None else None
     if findings:
         raise ConfigError(config.source, list(dict.fromkeys(findings)))

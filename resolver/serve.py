@@ -24,7 +24,7 @@ from resolver.listen import Listener, Miss
 from resolver.lookups import Lookup
 from resolver.model import IN, Books, Ede, Purpose, Question, Rcode, Result, Transport, Type
 from resolver.records import RecordQueue
-from resolver.replies import Replies
+from resolver.replies import Replies, ToldHits
 from resolver.resolve import Driver
 from resolver.tally import Tally, Turned
 
@@ -112,6 +112,10 @@ class Service:
         for pending in before:
             if pending.lookup is not None and pending.question is not None:
                 self._driver.leave(pending.lookup, pending.question, pending.selection)
+
+    def tell_hits(self, told: ToldHits) -> None:
+        """Who is told of what response policy zones matched."""
+        self._replies.on_hits = told
 
     def stop(self) -> None:
         """Turn new clients away; those that wait get their answers."""

@@ -188,6 +188,12 @@ ALERTS: tuple[Alert, ...] = (
         "It has expired, or no source has given a good one. Its names are asked of servers.",
     ),
     Alert(
+        "InlandPolicyZoneOld", CRITICAL, "15m",
+        'max without (state) (inland_rpz_state{state=~"expired|absent"}) == 1',
+        f"The response policy zone {{{{ $labels.zone }}}} at {AT} is out of date or absent",
+        "No source has given it in time. What it blocks is as it was last known, or not blocked.",
+    ),
+    Alert(
         "InlandEvidenceOld", WARNING, "1h",
         f"inland_evidence_age_seconds > {EVIDENCE_DAYS_MAX} * 86400",
         f"Evidence is old at {AT}",

@@ -17,7 +17,9 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric as Family
 
+from policy.decision import Action
 from policy.inputs import Mode
+from policy.rpz_trigger import Trigger
 from resolver.app import App
 from resolver.assemble import world_loader
 from resolver.counters import OVERFLOW
@@ -51,6 +53,10 @@ SETS_OF: dict[tuple[str, str], Values] = {
     ("inland_mirror_state", "state"): frozenset(STATES),
     ("inland_mirror_looks", "result"): frozenset(OUTCOMES),
     ("inland_mirror_refusals", "why"): _words(Why),
+    ("inland_rpz_state", "state"): frozenset(STATES),
+    ("inland_rpz_entries", "trigger"): _words(Trigger),
+    ("inland_rpz_hits", "trigger"): _words(Trigger),
+    ("inland_rpz_hits", "action"): _words(Action, "disabled"),
 }
 """Values of a label of one metric."""
 

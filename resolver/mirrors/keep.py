@@ -82,7 +82,7 @@ class Keeper:
         told: Told | None = None,
         use: Use | None = None,
     ) -> None:
-        self._tools = tools
+        self.tools = tools
         self._use = use or MirrorUse(tools.core)
         self.what = tools.what
         self._clock = clock
@@ -134,7 +134,7 @@ class Keeper:
         """Keep the mirrors; ends by cancellation."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            nursery.start_soon(self._tools.wire.run)
+            nursery.start_soon(self.tools.wire.run)
             for mirror in self.mirrors.values():
                 nursery.start_soon(self._keep, mirror)
             while True:
@@ -199,7 +199,7 @@ class Keeper:
                 return None
             checks = held.checks
             if not _fits(held, wanted):
-                terms = terms_now(self._tools.core, wanted)
+                terms = terms_now(self.tools.core, wanted)
                 checks = check(held.copy, None, terms, wall)
         except (StateError, Refused) as error:
             zone = to_text(wanted.zone)
@@ -237,7 +237,7 @@ class Keeper:
 
     async def _look(self, mirror: Mirror, forced: bool) -> None:
         async with mirror.looking, self._places:
-            look = Round(self._tools, mirror.wanted, mirror.held, mirror.memory, forced)
+            look = Round(self.tools, mirror.wanted, mirror.held, mirror.memory, forced)
             try:
                 found = await look.run()
                 if isinstance(found, Held):
@@ -314,7 +314,7 @@ class Keeper:
             least, most = _BOUNDS[field_at]
             mirror.gap = min(max(stated, least), most)
         # Spread, so that the mirrors of a country do not all come at once.
-        mirror.due = self._clock.now() + mirror.gap * (0.9 + 0.1 * self._tools.core.chance.random())
+        mirror.due = self._clock.now() + mirror.gap * (0.9 + 0.1 * self.tools.core.chance.random())
 
     def _book(self, zone: Name, trail: list[Exchange]) -> None:
         if not trail or self._told is None:

@@ -93,10 +93,12 @@ def escapes(later: int) -> dict[str, str]:
     return lookups(stayed) | lookups(left, "escaped") | {why: left}
 
 
-def states(now: str) -> dict[str, str]:
-    name = "inland_mirror_state"
+RPZ = "inland_rpz_state"
+
+
+def states(now: str, name: str = "inland_mirror_state", zone: str = ".") -> dict[str, str]:
     return {
-        series(name, zone=".", state=state): "1x40" if state == now else "0x40"
+        series(name, zone=zone, state=state): "1x40" if state == now else "0x40"
         for state in ("current", "retrying", "expired", "absent")
     }
 
@@ -195,6 +197,9 @@ CASES = (
     Case("InlandMirrorUnusable", "expired", 20, states("expired"), ME | {"zone": "."}),
     Case("InlandMirrorUnusable", "never had one", 20, states("absent"), ME | {"zone": "."}),
     Case("InlandMirrorUnusable", "retrying", 20, states("retrying")),
+    Case("InlandPolicyZoneOld", "expired", 20, states("expired", RPZ, "feed"),
+         ME | {"zone": "feed"}),
+    Case("InlandPolicyZoneOld", "current", 20, states("current", RPZ, "feed")),
     Case("InlandEvidenceOld", "181 days", 80, alone(AGE, f"{181 * 86400}x90", **FILE), ME | FILE,
          "181d 0h 0m 0s"),
     Case("InlandEvidenceOld", "179 days", 80, alone(AGE, f"{179 * 86400}x90", **FILE)),

@@ -24,6 +24,7 @@ from resolver.metrics_policy import policy_metrics
 from resolver.metrics_privacy import privacy_metrics
 from resolver.metrics_proofs import proof_metrics
 from resolver.metrics_reloads import Reloads
+from resolver.metrics_rpz import rpz_metrics
 from resolver.metrics_watch import watch_metrics
 from resolver.model import (
     Address,
@@ -39,6 +40,7 @@ from resolver.model import (
     Verdict,
 )
 from resolver.prove import Prover
+from resolver.rpz_run import ResponseZones
 from resolver.tags import Tags
 from resolver.tally import SECONDS_BOUNDS, Tally, Turned
 from resolver.watch.keep import Telling, Watcher
@@ -84,6 +86,9 @@ class Rig:
         yield from self.reloads.metrics()
         yield from privacy_metrics(self.counters, self.mirrors.core.withheld)
         yield from policy_metrics(Tags(), self.tally, self.counters)
+        mirrors = self.mirrors
+        zones = ResponseZones(mirrors.tools, mirrors.clock, None, None, lambda: None)
+        yield from rpz_metrics(zones, Tags(), self.tally, self.counters)
 
     def text(self) -> str:
         host, port = self.server.address
