@@ -2,7 +2,7 @@
 
 Names and labels are those of ``docs/metrics.md``. Label values come from closed sets, so the
 number of series is bounded. ``resolver/web.py`` serves them. Limitations: no metric yet whose
-subject does not exist (island mode, policy actions).
+subject does not exist (island mode).
 """
 
 import sys

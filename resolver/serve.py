@@ -112,6 +112,7 @@ class Service:
         for pending in before:
             if pending.lookup is not None and pending.question is not None:
                 self._driver.leave(pending.lookup, pending.question, pending.selection)
+        self.flush()  # what was answered at once need not wait for a turn
 
     def tell_hits(self, told: ToldHits) -> None:
         """Who is told of what response policy zones matched."""

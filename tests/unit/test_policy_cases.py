@@ -11,7 +11,7 @@ import pytest
 
 from policy.govern import governed
 from policy.rule_make import Around
-from resolver import replies
+from resolver.cache import build_answer
 from resolver.compose import Sections
 from resolver.metrics_policy import marks
 from resolver.model import Ask, Ede, Message, Rcode, Route, RRset, Type, Verdict
@@ -124,8 +124,10 @@ def model(case: Case) -> Wanted:
             last = "11.1.1.1" if case.effect == "sinkhole" else "11.1.1.2"
             # The record is for A; any other type is empty.
             found = (last,) if case.kind != "nodata" else ()
-            codes = (Ede.FORGED_ANSWER, TOLD) if found else (TOLD,)
-            return done._replace(rcode=Rcode.NOERROR, addresses=found, ede=codes, route=Route.LOCAL)
+            forged = (Ede.FORGED_ANSWER, TOLD) if found else (TOLD,)
+            return done._replace(
+                rcode=Rcode.NOERROR, addresses=found, ede=forged, route=Route.LOCAL
+            )
     return done
 
 
@@ -154,13 +156,13 @@ def served(case: Case) -> Served:
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_case(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     composed: list[Sections] = []
-    build = replies.build_answer
+    build = build_answer
 
     def remember(question: Any, sections: Sections, *more: Any, **how: Any) -> Any:
         composed.append(sections)
         return build(question, sections, *more, **how)
 
-    monkeypatch.setattr(replies, "build_answer", remember)
+    monkeypatch.setattr("resolver.replies.build_answer", remember)
     wanted, running = model(case), served(case)
     try:
         inside = case.view == "inside"
