@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 LEVEL=${1:-test}
-RUST_LEAST=1.85            # edition 2024
+RUST_LEAST=1.91            # str::floor_char_boundary; chains of "let" need 1.88
 PATH=$HOME/.cargo/bin:$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export PATH CARGO_TERM_COLOR=auto
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore

@@ -8,7 +8,8 @@
 #   EXTRA_CA=FILE      certificates of a proxy before the package indexes
 #   DOCKERFILE=FILE    another one of ours, such as deploy/compose/prometheus.Dockerfile
 #
-# A base that was made here is kept in .run/ under a name of its contents' recipe.
+# A base that was made here is kept in .run/ under a name of its contents' recipe. Exit status 3:
+# Debian's packages cannot be had for it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,10 +24,9 @@ say() { printf 'build: %s\n' "$*" >&2; }
 # A small Debian as a tar file: no lists, no packages kept, and (like the official slim images)
 # neither manuals nor translations, now or later.
 make_base() {  # FILE
-  local root
   root=$(mktemp -d)
-  trap 'rm -rf "$root"' RETURN
-  debootstrap --variant=minbase "$SUITE" "$root" >&2
+  trap 'rm -rf "$root"' EXIT
+  debootstrap --variant=minbase "$SUITE" "$root" >&2 || { say "no base could be made"; exit 3; }
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/dev/*
   rm -rf "$root"/usr/share/{man,info,locale,lintian} "$root"/var/log/*
   find "$root/usr/share/doc" -type f ! -name copyright -delete
@@ -39,6 +39,7 @@ make_base() {  # FILE
   chmod 755 "$root/usr/sbin/policy-rc.d"
   tar -C "$root" -cf "$1.new" .
   mv "$1.new" "$1"
+  rm -rf "$root"
 }
 
 if [ "$BASE" = debootstrap ]; then
