@@ -1,5 +1,6 @@
 """Rules in a running server, looked at with dig and by the authorities' own books."""
 
+import json
 import subprocess
 import threading
 import time
@@ -36,8 +37,6 @@ def configure(
     serving: Serving, policy: dict[str, Any], shadow: dict[str, Any] | None = None
 ) -> None:
     """Write a policy file and name it in the configuration."""
-    import json
-
     file = serving.folder / "rules.yaml"
     file.write_text(json.dumps(policy))
     keys: dict[str, Any] = {"files": [str(file)]}
@@ -315,3 +314,40 @@ def test_from_a_reload_on_nothing_is_asked_abroad_that_it_forbids(ruled: Serving
         if not world.servers[address].domestic:
             assert not any(is_subdomain(asked, zone) for zone in zones), (address, asked)
     query(ruled, name)
+
+
+FORWARDER = "::1"  # the world's servers are all IPv4
+
+
+def test_lookups_go_to_a_forwarder_at_home_and_nowhere_else(
+    world: Loopback, tmp_path: Path
+) -> None:
+    """The forwarder is another resolver, on the port that all servers of the world have."""
+    for folder in ("behind", "before"):
+        (tmp_path / folder).mkdir()
+    behind = Serving(world, tmp_path / "behind")
+    behind.configure(listen={"dns": [f"[{FORWARDER}]:{world.port}"]}, access={"allow": ["::1"]})
+    before = Serving(world, tmp_path / "before")
+    prefixes = [*before.base["border"]["domestic"], f"{FORWARDER}/128"]
+    names = positive(world, 3)
+    policy = PLAIN | {
+        "forwarders": [{"name": "inner", "addresses": [FORWARDER]}],
+        "rules": [rule(1, name, {"forward": "inner"}) for name in names[:2]],
+    }
+    policy["rules"][1]["id"] = "r2"
+    configure(before, policy)
+    keys = json.loads(before.file.read_text())
+    keys["border"]["domestic"] = prefixes
+    keys["resolution"]["ipv6"] = True
+    before.file.write_text(json.dumps(keys))
+    with behind, before:
+        right = {name: records(query(before, name)) for name in names}
+        for name in names[:2]:
+            assert right[name], name
+            assert records(query(before, name)) == right[name], "from the cache"
+        assert before.total("inland_policy_actions_total", action="forward") == 4
+        asked = behind.total("inland_queries_total")
+        assert asked >= 2
+        query(before, names[2])
+        assert behind.total("inland_queries_total") == asked, "others go their usual way"
+        assert before.total("inland_needless_escapes_total") == 0

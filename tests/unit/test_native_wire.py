@@ -137,6 +137,13 @@ def test_the_query_of_the_door_is_what_dnspython_understands_by_it() -> None:
     assert dns.message.from_wire(plain).edns == -1
 
 
+@pytest.mark.parametrize(("edns", "size"), [(4, -1), (5, 0)])
+def test_forwarders_are_asked_with_rd(edns: int, size: int) -> None:
+    query = dns.message.from_wire(build_query(from_text(OWNER), 1, 4711, edns, False))
+    assert query.flags & dns.flags.RD
+    assert query.edns == size
+
+
 def test_letter_case_is_random_and_nothing_else_is() -> None:
     name = from_text("abcdefghijklmnopqrstuvwxyz.example.")
     queries = {build_query(name, 1, 1, True, True) for _ in range(20)}

@@ -10,8 +10,9 @@ import dns.rcode
 
 from policy.decision import Action, Decision, Selection, Way
 from resolver.forge import altered
+from resolver.in_force import OwnWork
 from resolver.metrics_policy import policy_metrics
-from resolver.model import Ede, Question, Transport, Type
+from resolver.model import Ede, Purpose, Question, Rcode, Transport, Type
 from resolver.tags import OVERFLOW, Effect, Tags
 from tests.interpreted import interpreted as pytestmark  # noqa: F401
 from tests.rulebook import Book, Line, line, ruled
@@ -115,6 +116,27 @@ class TestReload:
         reply = world.ask("www.home.xa")
         assert reply is not None
         assert reply.rcode() == dns.rcode.NXDOMAIN
+
+    def test_work_of_our_own_obeys_too(self, make: Make) -> None:
+        world = make()
+        own = OwnWork(world.served.core, world.served.driver)
+        ended: list[int] = []
+        question = Question(name("www.shop.comx"), Type.A)
+
+        def begin() -> None:
+            own.lookup(question, lambda r, b: ended.append(r.rcode), Purpose.VERIFICATION)
+            world.served.driver.turn()
+
+        begin()
+        assert world.sent > 0
+        world.reload(line("comx", "stay", selection=AT_HOME))
+        own.follow()
+        assert ended == [Rcode.SERVFAIL], "given up, since it might go abroad"
+        sent = world.sent
+        begin()
+        world.served.run(20)
+        assert ended == [Rcode.SERVFAIL] * 2
+        assert all(ask.address[0] == 11 for ask in world.served.door.sent[sent:])
 
 
 class TestPlans:

@@ -10,6 +10,7 @@ import pytest
 from policy.decision import Action, Facts
 from resolver.decide import Decider
 from resolver.model import Rcode, Route, Security
+from resolver.names import is_subdomain
 from tests.interpreted import interpreted as pytestmark  # noqa: F401
 from tests.rulebook import line
 from tests.virtual_rules import AT_HOME, CLASS, OTHER, TELLING, World, make, opened
@@ -153,6 +154,13 @@ class TestClosed:
         reply = world.ask("www.shop.comx")
         assert reply is not None
         assert len(reply.answer) == 1
+
+    def test_addresses_of_name_servers_stay_at_home_by_their_own_rule(self, make: Make) -> None:
+        """Work for a lookup without a rule on a name that must stay at home."""
+        world = make(line("hoster.comx", "stay", selection=AT_HOME))
+        assert world.rcode("www.out.xa") == dns.rcode.SERVFAIL
+        names = {ask.question.name for ask in world.served.door.sent if ask.address[0] != 11}
+        assert not any(is_subdomain(asked, name("hoster.comx")) for asked in names)
 
 
 class TestAnswers:
