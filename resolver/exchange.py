@@ -46,7 +46,7 @@ class NativeDoor:
         outcomes_max: int,
     ) -> None:
         self._counters = counters
-        self._outcomes_max = outcomes_max
+        self.outcomes_max = outcomes_max
         self._native = _native.Door(
             clock, counters.native, port, workers, in_flight_max, linger, tcp_idle
         )
@@ -88,7 +88,7 @@ class NativeDoor:
                     size=size,
                 ),
             )
-            for ticket, failure, message, rtt, size in self._native.take(self._outcomes_max)
+            for ticket, failure, message, rtt, size in self._native.take(self.outcomes_max)
         ]
 
     def in_flight(self) -> int:

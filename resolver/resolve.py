@@ -56,8 +56,12 @@ class Scheduling(Protocol):
     def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
         """The exchange of ``ticket`` has ended."""
 
-    def advance(self, now: float) -> list[tuple[int, Ask]]:
-        """Step what has news and return what is to be sent."""
+    def advance(self, now: float, heard: float | None = None) -> list[tuple[int, Ask]]:
+        """Step what has news and return what is to be sent. ``heard``: up to when every outcome
+        has been delivered; left out: up to now."""
+
+    def submitted(self, batch: list[tuple[int, Ask]], now: float) -> None:
+        """The door has these only since now: waits for their replies begin here."""
 
     def next_deadline(self) -> float | None:
         """When :meth:`advance` is due even without news."""
@@ -85,8 +89,12 @@ class Out(Protocol):
     def submit(self, asks: list[tuple[int, Ask]]) -> None:
         """Send a batch."""
 
+    @property
+    def outcomes_max(self) -> int:
+        """As many does one :meth:`take` give at most."""
+
     def take(self) -> list[tuple[int, Outcome]]:
-        """A bounded number of outcomes."""
+        """A bounded number of outcomes; fewer than that: all that there were."""
 
 
 class Clients(Protocol):
@@ -114,6 +122,7 @@ class Driver:
         self._ready = Readiness()
         self._ready.watch(door.fileno())
         self._nudge: trio.CancelScope | None = None
+        self._heard = clock.now()  # until when every outcome has been delivered
         self.lookups = 0
         """Lookups under way."""
 
@@ -193,14 +202,23 @@ class Driver:
             await self._sleep()
 
     def turn(self) -> None:
-        """One bounded batch of everything."""
+        """One bounded batch of everything.
+
+        A turn may take long. Its own lateness must not be taken for a server's silence: a wait
+        begins when the door has the question, and is over only when all that had come by then
+        has been heard.
+        """
         now = self._clock.now()
-        for ticket, outcome in self._door.take():
+        outcomes = self._door.take()
+        for ticket, outcome in outcomes:
             self._scheduler.deliver(ticket, outcome, now)
+        if len(outcomes) < self._door.outcomes_max:
+            self._heard = now
         if self._clients is not None:
             self._clients.accept(now)
-        if batch := self._scheduler.advance(now):
+        if batch := self._scheduler.advance(now, self._heard):
             self._door.submit(batch)
+            self._scheduler.submitted(batch, self._clock.now())
         if self._clients is not None:
             self._clients.flush()
 

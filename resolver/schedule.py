@@ -9,7 +9,6 @@ asked once), RFC 8767 section 5 (when stale data are shown: ``patience`` holds t
 timers, and failures the recheck timer).
 """
 
-import heapq
 from collections import deque
 
 from policy.decision import PLAIN, Selection, Way
@@ -34,7 +33,7 @@ from resolver.model import (
 )
 from resolver.payers import books, payers, tickets, waits_above
 from resolver.plan import Punt
-from resolver.task import Flight, Sameness, Task, probing
+from resolver.task import Flight, Sameness, Task, Waits, probing
 from resolver.wishes import Arrived, Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
 
 
@@ -45,7 +44,7 @@ class Scheduler:
 
     def __init__(self, core: Core, internal: Internal | None = None) -> None:
         self.core = core
-        self.now = 0.0
+        self.now = self._heard = 0.0
         self.needless = 0
         self.internal = internal
         self._tasks = UnderWay()
@@ -54,8 +53,7 @@ class Scheduler:
         self._flights: dict[int, Flight] = {}
         self._latest: dict[Sameness, Flight] = {}
         self._ready: deque[Task] = deque()
-        self._timers: list[tuple[float, int, Task]] = []
-        self._timer_count = 0
+        self._waits = Waits()
         self._deadlines, self._patience = Line(), Line()
         self._failures = Failures(core)
         self._batch: list[tuple[int, Ask]] = []
@@ -159,16 +157,15 @@ class Scheduler:
                 task.inbox.append(Arrived(tried, outcome))
                 self._wake(task)
 
-    def advance(self, now: float) -> list[tuple[int, Ask]]:
-        """Step everything that has news or whose time has come; the asks to send now."""
-        self.now = now
+    def advance(self, now: float, heard: float | None = None) -> list[tuple[int, Ask]]:
+        """Step everything that has news or whose time has come; the asks to send now. ``heard``: up
+        to when every outcome has been delivered (left out: now); no wait is over before."""
+        self.now, self._heard = now, now if heard is None else heard
         while (due := self._deadlines.pop(now)) is not None:
             self._drop(*due, servfail(Ede.NO_REACHABLE_AUTHORITY, "out of time"))
         self._show_early()
-        while self._timers and self._timers[0][0] <= now:
-            task = heapq.heappop(self._timers)[2]
-            if not task.over:
-                self._wake(task)
+        while (waited := self._waits.pop(self._heard)) is not None:
+            self._wake(waited)
         while self._ready:
             task = self._ready.popleft()
             task.is_ready = False
@@ -177,11 +174,17 @@ class Scheduler:
         batch, self._batch = self._batch, []
         return batch
 
+    def submitted(self, batch: list[tuple[int, Ask]], now: float) -> None:
+        """The door has these only since ``now``, at the end of a turn that may have been long:
+        waits for their replies begin here."""
+        for ticket, _ in batch:
+            for task, tried in self._flights[ticket].hearers:
+                if isinstance(task.wish, Await) and task.wish.tried is tried:
+                    task.late = now - self.now
+
     def next_deadline(self) -> float | None:
         """When :meth:`advance` must be called at the latest, news or not."""
-        due = min(self._deadlines.next(), self._patience.next())
-        if self._timers:
-            due = min(due, self._timers[0][0])
+        due = min(self._deadlines.next(), self._patience.next(), self._waits.next())
         return due if due != float("inf") else None
 
     def flush_failures(self) -> None:
@@ -221,7 +224,7 @@ class Scheduler:
                 self._finish(task, failed, again=True)
                 return
             self._advance(task, None)
-        while not task.over and (news := task.news(self.now)) is not None:
+        while not task.over and (news := task.news(self._heard)) is not None:
             self._advance(task, news)
 
     def _advance(self, task: Task, news: News | None) -> None:
@@ -236,15 +239,11 @@ class Scheduler:
             case Await(tried, until):
                 if tried is not None and not self._send(task, tried):
                     return
-                self._set_timer(until, task)
+                self._waits.add(until, task)
             case AwaitProbe(_, until):
-                self._set_timer(until, task)
+                self._waits.add(until, task)
             case LookUpAll(questions, purpose):
                 self._look_up(task, questions, purpose)
-
-    def _set_timer(self, until: float, task: Task) -> None:
-        self._timer_count += 1
-        heapq.heappush(self._timers, (until, self._timer_count, task))
 
     def _send(self, task: Task, tried: Tried) -> bool:
         """Charge an exchange to all payers and put it into the batch; false when none can pay."""

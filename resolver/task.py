@@ -4,9 +4,10 @@ Only :mod:`resolver.schedule` steps a task; a resolution sees ``core``, ``now``,
 ``selection``, ``purpose``, ``has_news`` and ``probe``.
 """
 
+import heapq
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from policy.decision import PLAIN, Selection
 from resolver import limits
@@ -47,7 +48,7 @@ class Task:
     """The resolution of one question under one selection, shared by all waiters."""
 
     __slots__ = (
-        "_scheduler", "begun", "children", "core", "depth", "inbox", "is_probe", "is_ready",
+        "_scheduler", "begun", "children", "core", "depth", "inbox", "is_probe", "is_ready", "late",
         "mirrored", "now", "over", "pending", "probed", "punt", "purpose", "question", "result",
         "results", "selection",
         "spent", "steps", "waiters", "wish",
@@ -80,6 +81,7 @@ class Task:
         self.results: list[Result | None] = []
         self.probed: Probed | None = None
         self.punt: Punt | None = None
+        self.late = 0.0  # how much later than this step the door had its exchange
         self.begun = self.is_ready = self.is_probe = self.over = False
 
     def has_news(self) -> bool:
@@ -104,12 +106,13 @@ class Task:
         return punt
 
     def news(self, now: float) -> News | None:
-        """What there is to tell a task that waits for ``wish``; ``None``: it must wait on."""
+        """What there is to tell a task that waits for ``wish``; ``None``: it must wait on. ``now``:
+        up to when all that came has been delivered."""
         match self.wish:
-            case Await(_, until):
+            case Await():
                 if self.inbox:
                     return self.inbox.popleft()
-                return Elapsed() if now >= until else None
+                return Elapsed() if now >= self.waits_until() else None
             case LookUpAll():
                 return Found(tuple(self.results)) if self.pending == 0 else None
             case AwaitProbe(_, until):
@@ -118,9 +121,13 @@ class Task:
             case None:
                 return None
 
+    def waits_until(self) -> float:
+        """When the wait for news of exchanges is over; for ever where there is none."""
+        return self.wish.until + self.late if isinstance(self.wish, Await) else float("inf")
+
     def advance(self, news: News | None, now: float) -> None:
         """Step the generator to its next wish or its result."""
-        self.now = now
+        self.now, self.late = now, 0.0
         try:
             self.wish = next(self.steps) if news is None else self.steps.send(news)
         except StopIteration as stop:
@@ -137,6 +144,40 @@ class Task:
     def close(self) -> None:
         """End the generator; nothing of it runs again."""
         self.steps.close()
+
+
+@final
+class Waits:
+    """Tasks that wait for news, by the time at which their wait is over."""
+
+    __slots__ = ("_count", "_heap")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Task]] = []
+        self._count = 0
+
+    def add(self, until: float, task: Task) -> None:
+        """One more."""
+        self._count += 1
+        heapq.heappush(self._heap, (until, self._count, task))
+
+    def pop(self, now: float) -> Task | None:
+        """The next whose wait is over, if it has not ended. One whose exchange the door had late
+        waits on."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            task = heapq.heappop(heap)[2]
+            if task.over:
+                continue
+            if task.late and (until := task.waits_until()) > now:
+                self.add(until, task)
+            else:
+                return task
+        return None
+
+    def next(self) -> float:
+        """When a wait is over; infinity: none is."""
+        return self._heap[0][0] if self._heap else float("inf")
 
 
 Sameness = tuple[Address, Question, Transport, bool, bool]

@@ -40,6 +40,8 @@ from tests.virtual_servers import Host, Zone, address, name
 class VirtualDoor:
     """Implements :class:`resolver.resolve.Out` over :class:`Host` objects in virtual time."""
 
+    outcomes_max = 1 << 30
+
     def __init__(self, hosts: dict[Address, Host], chance: Random, loss: float = 0.0) -> None:
         self.hosts = hosts
         self.loss = loss

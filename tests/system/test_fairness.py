@@ -109,8 +109,7 @@ def ask(port: int, name: str, rtype: str = "A") -> dns.message.Message:
 
 def flooded(serving: Serving, flooder: Flooder, others: list[str]) -> None:
     """Flood, and ask for cached and new names beside it: of the first all must be answered, of the
-    others 95 in a hundred. The goal is 99; now and then Python, busy with what the silent zone
-    costs it, takes its own lateness for another server's silence (1 to 2 in a hundred)."""
+    others 99 in a hundred."""
     port = serving.port
     cached = [zone for zone in others if ask(port, zone, "SOA").rcode() == 0]
     assert cached
@@ -124,7 +123,7 @@ def flooded(serving: Serving, flooder: Flooder, others: list[str]) -> None:
     while flooder.replies < FLOOD:
         assert flooder.drain(SECONDS), f"{flooder.replies} of {FLOOD}"
     assert not flooder.drain(0)
-    assert len(failed) <= FLOOD // STEP / 20, failed
+    assert len(failed) <= FLOOD // STEP / 100, failed
 
 
 @pytest.mark.parametrize("clients", [1, 5])

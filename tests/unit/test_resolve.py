@@ -43,6 +43,8 @@ class Clock:
 class Door:
     """A door in memory, with a descriptor that is readable as native's is."""
 
+    outcomes_max = 6
+
     def __init__(self) -> None:
         self._event = os.eventfd(0, os.EFD_NONBLOCK)
         self.submitted: list[list[tuple[int, Ask]]] = []
@@ -57,7 +59,9 @@ class Door:
     def take(self) -> list[tuple[int, Outcome]]:
         if self._outcomes:
             os.eventfd_read(self._event)
-        taken, self._outcomes = self._outcomes, []
+        taken, self._outcomes = self._outcomes[:6], self._outcomes[6:]
+        if self._outcomes:
+            os.eventfd_write(self._event, 1)
         return taken
 
     def answer(self, ticket: int) -> None:
@@ -81,6 +85,8 @@ class Scheduler:
         self.batch: list[tuple[int, Ask]] = []
         self.waiting: dict[int, Done] = {}
         self.delivered: list[int] = []
+        self.heard: list[float | None] = []
+        self.submissions: list[float] = []
 
     def lookup(
         self,
@@ -115,13 +121,17 @@ class Scheduler:
     def punted(self, punt: Punt, now: float) -> None:
         raise AssertionError("nothing is carried here")
 
-    def advance(self, now: float) -> list[tuple[int, Ask]]:
+    def advance(self, now: float, heard: float | None = None) -> list[tuple[int, Ask]]:
+        self.heard.append(heard)
         if self.deadline is not None and now >= self.deadline:
             self.deadline = None
             for ticket in list(self.waiting):
                 self.waiting.pop(ticket)(Result(self.rcode), Books())
         batch, self.batch = self.batch, []
         return batch
+
+    def submitted(self, batch: list[tuple[int, Ask]], now: float) -> None:
+        self.submissions.append(now)
 
     def next_deadline(self) -> float | None:
         return self.deadline
@@ -133,12 +143,29 @@ class Scheduler:
         raise AssertionError("nothing is verified here")
 
 
-def drive(scheduler: Scheduler, work: Callable[[Driver, Door], None]) -> None:
+START = 100.0
+
+
+class Hand:
+    """A clock that is moved by hand, or by each look at it."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+        self.step = 0.0
+
+    def now(self) -> float:
+        self.value += self.step
+        return self.value
+
+
+def drive(
+    scheduler: Scheduler, work: Callable[[Driver, Door], None], clock: Hand | None = None
+) -> None:
     """Call ``work`` inside a loop, for a driver whose turns it takes itself."""
 
     async def run() -> None:
         door = Door()
-        driver = Driver(scheduler, door, Clock())
+        driver = Driver(scheduler, door, clock or Clock())
         work(driver, door)
         driver.close()
         os.close(door.fileno())
@@ -160,6 +187,38 @@ def test_all_asks_of_a_turn_are_one_batch() -> None:
         assert driver.lookups == 0
 
     drive(Scheduler(0), work)
+
+
+def test_silence_counts_only_as_far_as_the_door_has_been_heard() -> None:
+    """Outcomes that wait behind a full batch came before now: they may be what is waited for."""
+
+    def work(driver: Driver, door: Door) -> None:
+        for _ in range(8):
+            driver.lookup(QUESTION, lambda result, books: None)
+        driver.turn()
+        for ticket in door.tickets:
+            door.answer(ticket)
+        clock.value += 1
+        driver.turn()
+        driver.turn()
+        assert scheduler.heard == [START, START, START + 1]
+        assert len(scheduler.delivered) == 8
+
+    scheduler, clock = Scheduler(0), Hand(START)
+    drive(scheduler, work, clock)
+
+
+def test_the_scheduler_is_told_when_the_door_got_the_questions() -> None:
+    def work(driver: Driver, door: Door) -> None:
+        driver.lookup(QUESTION, lambda result, books: None)
+        clock.step = 1.0  # each look at the clock takes a second
+        driver.turn()
+        (told,) = scheduler.submissions
+        assert scheduler.heard[-1] is not None
+        assert told > scheduler.heard[-1]
+
+    scheduler, clock = Scheduler(0), Hand(START)
+    drive(scheduler, work, clock)
 
 
 def test_the_driver_wakes_for_outcomes_deadlines_and_lookups_of_other_tasks() -> None:

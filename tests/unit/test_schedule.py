@@ -163,3 +163,39 @@ def test_only_held_servers_left_are_waited_for(net: Internet) -> None:
     net.run(120)
     result, _ = net.ask("www.home.xa")
     assert values(result.answer, "A") == ["11.9.9.9"]
+
+
+class TestOwnLateness:
+    """A turn that takes long must not be taken for a server's silence."""
+
+    def test_a_wait_begins_when_the_door_has_the_question(self, net: Internet) -> None:
+        net.ask("www.home.xa")
+        server = net.scheduler.core.servers.get(address("11.0.3.1"))
+        net.begin("other.home.xa")
+        batch = net.scheduler.advance(net.now)
+        assert len(batch) == 1
+        late = net.now + 5
+        net.scheduler.submitted(batch, late)
+        for when in (late, late + limits.WAIT_MIN - 0.01):
+            assert net.scheduler.advance(when) == []
+            assert server.strikes == 0
+        ahead = net.scheduler.next_deadline()
+        assert ahead is not None and ahead > late + limits.WAIT_MIN - 0.01
+        assert len(net.scheduler.advance(ahead)) == 1, "another try"
+        assert server.strikes == 1
+
+    def test_a_wait_is_not_over_before_all_that_came_has_been_heard(self, net: Internet) -> None:
+        net.ask("www.home.xa")
+        net.begin("other.home.xa")
+        began = net.now
+        assert len(net.scheduler.advance(began)) == 1
+        assert net.scheduler.advance(began + 3, began + limits.WAIT_MIN - 0.01) == []
+        assert len(net.scheduler.advance(began + 3, began + 3)) == 1
+
+    def test_the_time_of_a_lookup_ends_all_the_same(self, net: Internet) -> None:
+        ended = net.begin("www.home.xa")
+        began = net.now
+        net.scheduler.advance(began)
+        net.scheduler.advance(began + limits.LOOKUP_SECONDS, began)
+        ((result, _),) = ended
+        assert result.rcode == Rcode.SERVFAIL
