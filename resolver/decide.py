@@ -76,6 +76,7 @@ class Case:
     made: Decision | None = None  # what has made the answer, or passed it
     told: tuple[tuple[int, str], ...] = ()  # what clients are told of an alias that rules made
     books: Books = field(default_factory=Books)  # of the stages before the last
+    facts: Facts | None = None  # what the resolution found, where rules want to know
 
     def total(self, books: Books) -> Books:
         """All that was spent, with the books of the last stage."""
@@ -223,9 +224,12 @@ class Decider:
         if case.answer:
             answer, ede = (*case.answer, *result.answer), (*case.told, *result.ede)
             result = result._replace(answer=answer, ede=ede)
-        if case.made is not None or not any(stage.live.waits for stage in case.stages):
+        live_waits = any(stage.live.waits for stage in case.stages)
+        if live_waits or any(stage.shadow.waits for stage in case.stages):
+            case.facts = self._facts(case, result, now)
+        if case.made is not None or not live_waits:
             return result
-        final, at = self._final(case, result, now, live=True)
+        final, at = self._final(case, live=True)
         if final.action is Action.NONE:
             return result
         case.made = final
@@ -237,16 +241,16 @@ class Decider:
             case.answer = ()  # it is in the result
         return done
 
-    def ruling(self, case: Case, result: Result, now: float) -> Ruling:
-        """What is given, and what it is counted under."""
+    def ruling(self, case: Case, result: Result) -> Ruling:
+        """What is given, and what it is counted under; after :meth:`judge`, if there was work."""
         if case.made is not None:
             final, until = case.made, case.made.until
         else:
-            final, _ = self._final(case, result, now, live=True)
+            final, _ = self._final(case, live=True)
             until = final.until
         shadow = NO_SHADOW
         if self._shadow is not None:
-            shade, _ = self._final(case, result, now, live=False)
+            shade, _ = self._final(case, live=False)
             shadow = effect_of(shade)
             until = min(until, shade.until)
         for stage in case.stages:
@@ -259,19 +263,18 @@ class Decider:
             manner = STREAM
         return Ruling(result, live, self._tags.number(live, shadow), manner, until, final.hits)
 
-    def _final(self, case: Case, result: Result, now: float, *, live: bool) -> tuple[Decision, int]:
-        """The decision of one policy with the result, and its stage."""
+    def _final(self, case: Case, *, live: bool) -> tuple[Decision, int]:
+        """The decision of one policy with what was found, and its stage. Without a resolution one
+        that waits for it stays as it is."""
         book = self._rules if live else self._shadow
         assert book is not None
-        first, first_at, facts = NOTHING, 0, None
+        first, first_at = NOTHING, 0
         for at, stage in enumerate(case.stages):
             decision = stage.live if live else stage.shadow
             if decision.waits:
-                if case.made is not None and case.made.action in ALTERING and not live:
-                    return decision, at  # there was no resolution, or what it found is gone
-                if facts is None:
-                    facts = self._facts(case, result, now)
-                decision = book.on_answer(stage.asked, facts)
+                if case.facts is None:
+                    return decision, at
+                decision = book.on_answer(stage.asked, case.facts)
             if decision.action is not Action.NONE:
                 return decision._replace(hits=(*first.hits, *decision.hits)), at
             if decision.rule and not first.rule:

@@ -46,7 +46,7 @@ async def look_up_once(
         if made.onward is None:
             made = decider.judge(case, made, clock.now())
         if made.onward is None or not decider.go_on(case, made, books):
-            ruling = decider.ruling(case, made, clock.now())
+            ruling = decider.ruling(case, made)
             return Once(ruling.result, spent, ruling.live, case)
 
 

@@ -181,7 +181,7 @@ class Service:
         if decider is None:
             return False
         nothing = Result(Rcode.NOERROR, cacheable=False)
-        self._replies.truncate(miss, decider.ruling(case, nothing, now), arrived, now)
+        self._replies.truncate(miss, decider.ruling(case, nothing), arrived, now)
         return True
 
     def _go_on(self, punted: Punted, now: float) -> None:
@@ -339,7 +339,7 @@ class Service:
         try:
             ruling = None
             if case is not None and self._decider is not None:
-                ruling = self._decider.ruling(case, result, self._clock.now())
+                ruling = self._decider.ruling(case, result)
             self._replies.give(key, waiting, result, books, ruling)
         except Exception as error:  # our fault in one answer must not silence all others
             self.fault(error)

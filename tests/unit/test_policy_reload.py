@@ -47,6 +47,23 @@ class TestShadow:
         assert counted == wanted
         assert not any(rule for rule, _ in tried.marks()), "nothing was done"
 
+    def test_a_rule_on_the_result_is_decided_also_where_the_live_one_alters_it(
+        self, make: Make
+    ) -> None:
+        abroad = line("comx", "s1", Action.REFUSED, needs=lambda f: bool(f.addresses))
+        world = make(
+            line("comx", "r1", Action.NXDOMAIN, needs=lambda f: bool(f.answer)),
+            shadow=Book(abroad),
+        )
+        assert world.rcode("www.shop.comx") == dns.rcode.NXDOMAIN
+        assert world.shades() == {("s1", "nxdomain", "refused"): 1}
+
+    def test_without_a_resolution_such_a_rule_stays_undecided(self, make: Make) -> None:
+        abroad = line("comx", "s1", Action.REFUSED, needs=lambda f: bool(f.addresses))
+        world = make(line("comx", "r1", Action.NXDOMAIN), shadow=Book(abroad))
+        world.ask("www.shop.comx")
+        assert world.shades() == {("r1", "nxdomain", "undecided"): 1}
+
     def test_it_alters_nothing(self, make: Make) -> None:
         with_shadow = make(shadow=Book(*self.lines()))
         without = make()
