@@ -14,6 +14,7 @@ import trio
 
 from policy.border import Policy
 from policy.govern import with_zones
+from resolver.config import Config
 from resolver.counters import Clock
 from resolver.errors import Finding
 from resolver.mirrors.copy import ZoneCopy
@@ -23,7 +24,7 @@ from resolver.mirrors.refusal import Refused
 from resolver.mirrors.round import Tools
 from resolver.names import Name, from_text
 from resolver.rpz_hits import HitLog
-from resolver.rpz_of import RpzZone
+from resolver.rpz_of import RpzZone, rpz_of
 from resolver.rpz_shelf import PolicyShelf
 from resolver.rules_of import VALIDATING
 
@@ -47,6 +48,27 @@ def read_files(zones: Sequence[RpzZone], files: ZoneFiles) -> tuple[Copies, list
         except Refused as error:
             findings.append(Finding(f"policy.rpz[{at}].file", f"{path}: {error}"))
     return copies, findings
+
+
+def with_zone_files(config: Config, policy: Policy) -> Policy:
+    """The policy with the response policy zones that come from files, for who does not serve.
+    Blocks.
+
+    Raises:
+        ConfigError: what is wrong with a file, or a secret that cannot be read.
+    """
+    zones = rpz_of(config)
+    copies, findings = read_files(zones, ZoneFiles())
+    if findings:
+        raise config.with_lines(findings)
+    if not zones:
+        return policy
+    shelf = PolicyShelf(lambda: None)
+    shelf.configure(zones)
+    for copy in copies.values():
+        shelf.put(copy)
+    shelf.settle()
+    return with_zones(policy, shelf.zone_set(), VALIDATING)
 
 
 @final

@@ -21,6 +21,7 @@ from resolver.evidence import evidence_warnings
 from resolver.mirrors_of import mirrors_of
 from resolver.pack_of import pack_warnings
 from resolver.policy_of import policy_of
+from resolver.rpz_run import with_zone_files
 from resolver.web_tls import web_of
 
 
@@ -71,6 +72,7 @@ def _examine(config: Config, report: dict[str, object]) -> list[Remark]:
     mirrors_of(config)
     web_of(config)
     policy, _ = policy_of(config)
+    policy = with_zone_files(config, policy)
     report["warnings"] = warnings(config) + pack_warnings(config) + evidence_warnings(policy)
     report["generation"] = policy.generation
     return remarks_on(config, policy)

@@ -2,6 +2,7 @@
 policy; a version comes into force whole, and a broken one not at all."""
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from policy.decision import Asked
 from policy.govern import with_zones
 from policy.inputs import PolicyInputs
 from policy.rpz_zone import Terms
+from resolver.cli.check import examine
+from resolver.config import parse
+from resolver.errors import ConfigError
 from resolver.limits_rpz import RPZ_LOG_LINES
 from resolver.metrics_rpz import rpz_metrics
 from resolver.mirrors.policy_file import ZoneFiles
@@ -215,3 +219,57 @@ def test_metrics_and_the_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None
     assert samples["inland_rpz_hits_total", "one", "qname", "nxdomain"] == 101
     assert samples["inland_rpz_hits_not_logged_total",] == 100 - RPZ_LOG_LINES
     assert samples["inland_rpz_state", "one", "current"] == 1
+
+
+def test_check_tells_what_is_wrong_with_a_file_of_a_zone(tmp_path: Path) -> None:
+    file, zone = tmp_path / "inland.yaml", tmp_path / "local.zone"
+    entry = {"zone": "local", "file": "local.zone", "reference": "ticket 1",
+             "authority": {"kind": "operator", "name": "ISP"}}  # fmt: skip
+    file.write_text(json.dumps({"home": ["IN"], "policy": {"rpz": [entry]}}))
+    zone.write_text(HEAD + "a A 1.2.3\n33.1.2.0.192.rpz-ip CNAME .\n")
+    report = examine(file)
+    (error,) = report["errors"]  # type: ignore[misc, attr-defined]
+    assert error["message"] == f'{zone}: line 4: "1.2.3" is not an IPv4 address'
+    assert error["path"] == "policy.rpz[0].file"
+    generations = []
+    for text in ("a CNAME .\n", "b CNAME .\n"):
+        zone.write_text(HEAD + text)
+        report = examine(file)
+        assert report["valid"]
+        generations.append(report["generation"])
+    assert generations[0] != generations[1]
+
+
+ENTRIES = [
+    ({}, "a file or primaries"),
+    ({"file": "x", "override": "cname"}, "target goes with"),
+    ({"file": "x", "target": "a.b"}, "target goes with"),
+    ({"file": "x", "reference": None}, "needs an authority and a reference"),
+    ({"file": "x", "authority": None}, "needs an authority and a reference"),
+    ({"file": "x", "from": "2026-02-01", "until": "2026-01-01"}, "until is before from"),
+    ({"file": "x", "override": "block"}, "expected one of"),
+    ({"file": "x", "authority": {"kind": "me", "name": "x"}}, "expected one of"),
+    ({"file": "x", "ttl_max": "2d"}, "out of range"),
+    ({"file": "x", "zone": "a..b"}, "domain name"),
+    ({"primaries": ["nowhere"]}, "IP address"),
+    ({"primaries": [{"address": "192.0.2.1", "key": "none"}]}, "no such key"),
+    ({"file": "x", "expired": "yes"}, "expected one of"),
+    ({"file": "x", "colour": "red"}, "unknown"),
+]
+
+
+@pytest.mark.parametrize(("entry", "words"), ENTRIES, ids=[row[1] for row in ENTRIES])
+def test_an_entry_that_cannot_be_is_told(entry: dict[str, Any], words: str) -> None:
+    whole = {"zone": "local", "reference": "ticket 1",
+             "authority": {"kind": "operator", "name": "ISP"}} | entry  # fmt: skip
+    text = json.dumps({"home": ["IN"], "policy": {"rpz": [whole]}})
+    with pytest.raises(ConfigError, match=words):
+        parse(text.encode())
+
+
+def test_zones_stand_once() -> None:
+    entry = {"zone": "local", "file": "x", "override": "disabled"}
+    for second in (entry, entry | {"zone": "other", "name": "local"}):
+        text = json.dumps({"home": ["IN"], "policy": {"rpz": [entry, second]}})
+        with pytest.raises(ConfigError, match=r"twice|called local"):
+            parse(text.encode())
