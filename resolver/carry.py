@@ -184,7 +184,9 @@ class NativePlans:
         names whose questions are Python's."""
         self._policy = policy
         self._parted = _parted(policy)
-        views = [number for number, one in enumerate(policy.views, 1) if one.explain]
+        # Clients that are told more, or that response policy zones name, are answered by Python.
+        classes = enumerate(policy.views, 1)
+        views = [number for number, one in classes if one.explain or one.zoned]
         tables: list[_native.NameTable] = []
         if concern is not None:
             tables = [_table(concern.rows)]

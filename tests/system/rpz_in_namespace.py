@@ -171,7 +171,8 @@ def wait_for(address: str, port: int, name: str) -> None:
 def start(kind: str, folder: Path) -> list[str]:
     """Write the configuration of a server; its command."""
     (folder / "hints").write_text(f". 3600000 NS ns.root.\nns.root. 3600000 A {rpz_world.ROOT}\n")
-    (folder / "first.rpz").write_text(rpz_world.policy(FIRST))
+    first = [line for line in FIRST if "rpz-client-ip" in line] if "-clients" in kind else FIRST
+    (folder / "first.rpz").write_text(rpz_world.policy(first))
     (folder / "second.rpz").write_text(rpz_world.policy(SECOND))
     words = {"folder": folder, "port": PORT}
     file = folder / f"{kind}.conf"
@@ -225,10 +226,18 @@ def in_words(reply: dns.message.Message) -> str:
     return " ".join([dns.rcode.to_text(reply.rcode()), *sorted(lines)])
 
 
+PLANNED = [Row("others", f"a{at}.garden.org") for at in range(8)] + [
+    Row("listed", "a8.garden.org", client="127.9.0.1"),
+    Row("others", "a9.garden.org"),
+]
+"""Names below one cut, so that native answers most by a plan; one client is listed."""
+
+
 def main(kind: str, folder: Path) -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with ExitStack() as ends:
         serve_world(folder, ends)
+        rows = PLANNED if kind == "inland-clients" else ROWS
         place = folder / kind
         place.mkdir()
         log = place / "log"
@@ -236,7 +245,7 @@ def main(kind: str, folder: Path) -> None:
         try:
             wait_for("127.0.0.1", PORT, "shop.net")
             said = []
-            for row in ROWS:
+            for row in rows:
                 skipped = kind == "unbound" and row.about in UNBOUND_ENDS_AT
                 said.append("skipped" if skipped else say(row))
                 print(row.about, said[-1], file=sys.stderr, flush=True)

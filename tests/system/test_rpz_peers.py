@@ -84,6 +84,13 @@ def test_ours_says_what_each_trigger_and_action_is_for() -> None:
     assert ours["below that exact name"] == "NXDOMAIN"
 
 
+def test_a_client_that_is_listed_is_not_answered_by_a_plan() -> None:
+    need("inland")
+    words = said("inland-clients")
+    assert all("192.0.2.200" in one for one in (*words[:8], words[9]))
+    assert words[8] == "NXDOMAIN"
+
+
 @pytest.mark.parametrize("kind", ["named", "pdns_recursor", "unbound"])
 def test_a_peer_says_the_same(kind: str) -> None:
     need("inland")

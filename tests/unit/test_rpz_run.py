@@ -228,7 +228,9 @@ def test_check_tells_what_is_wrong_with_a_file_of_a_zone(tmp_path: Path) -> None
     file.write_text(json.dumps({"home": ["IN"], "policy": {"rpz": [entry]}}))
     zone.write_text(HEAD + "a A 1.2.3\n33.1.2.0.192.rpz-ip CNAME .\n")
     report = examine(file)
-    (error,) = report["errors"]  # type: ignore[misc, attr-defined]
+    errors = report["errors"]
+    assert isinstance(errors, list)
+    (error,) = errors
     assert error["message"] == f'{zone}: line 4: "1.2.3" is not an IPv4 address'
     assert error["path"] == "policy.rpz[0].file"
     generations = []
