@@ -190,7 +190,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "InlandPolicyZoneOld", CRITICAL, "15m",
         'max without (state) (inland_rpz_state{state=~"expired|absent"}) == 1',
-        f"The response policy zone {{{{ $labels.zone }}}} at {AT} is out of date or absent",
+        f"Policy zone {{{{ $labels.zone }}}} at {AT} is too old or absent",
         "No source has given it in time. What it blocks is as it was last known, or not blocked.",
     ),
     Alert(
