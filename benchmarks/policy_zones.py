@@ -157,7 +157,7 @@ def beside(kind: str, text: bytes, entries: int) -> None:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             folder.chmod(0o777)
-            (folder / "zone").write_bytes(text.replace(b"\n@ ", f"\n{ZONE}. ".encode()))
+            (folder / "zone").write_bytes(f"$ORIGIN {ZONE}.\n".encode() + text)
             began = time.perf_counter()
             process = subprocess.Popen(
                 peer(kind, folder, loaded, 5391),
