@@ -85,6 +85,7 @@ class Service:
         """From now on only what was decided under this policy is served, and lookups under way
         go on as it says. ``decider`` asks its rules, if it has any."""
         was_plain = self._decider is None and not self._policy.views
+        is_same = self._policy.generation_number == policy.generation_number
         self._decider, self._policy = decider, policy
         self._replies.set_policy(policy, decider)
         # In this order: native serves nothing while the generations of the two differ, so no answer
@@ -96,7 +97,7 @@ class Service:
             for network in one.clients
         ]
         self._listener.set_views(rows, policy.generation_number)
-        if not was_plain or decider is not None or rows:
+        if not is_same and (not was_plain or decider is not None or rows):
             self._begin_anew()
 
     def _begin_anew(self) -> None:

@@ -134,6 +134,15 @@ class TestReload:
         assert reply is not None
         assert reply.rcode() == dns.rcode.NXDOMAIN
 
+    def test_a_reload_that_changes_nothing_leaves_lookups_alone(self, make: Make) -> None:
+        world = make(line("home.xa", "r1", Action.NXDOMAIN))
+        client = world.served.ask("www.shop.comx")
+        under_way = list(world.served.scheduler._tasks)
+        world.served.reload(world.served.core.policy)  # type: ignore[arg-type]
+        assert list(world.served.scheduler._tasks) == under_way
+        world.served.finish(client)
+        assert sum(world.served.tally.lookups.values()) == 1
+
     def test_work_of_our_own_obeys_too(self, make: Make) -> None:
         world = make()
         own = OwnWork(world.served.core, world.served.driver)
