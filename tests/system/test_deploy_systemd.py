@@ -11,7 +11,7 @@ import yaml
 
 from testbed.control import make_world
 from testbed.truth import Truth
-from tests.system.deployed import LABEL, ROOT, RUN, Container, needs_docker, run, wait_until
+from tests.system.deployed import LABEL, ROOT, RUN, Container, run, wait_until
 
 UNIT = ROOT / "deploy" / "systemd" / "inland.service"
 EXPOSURE_MAX = 1.6  # of 10; a plain service has 9.6. What is left is the network and port 53
@@ -120,7 +120,6 @@ class Booted(Container):
 @pytest.fixture(scope="module")
 def booted(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     """A machine with the service, enabled and started."""
-    needs_docker()
     tag = f"{RUN}-systemd"
     recipe = RECIPE.format(image=image)
     words = (
