@@ -143,6 +143,7 @@ class Scheduler:
         """The end of one exchange. Unknown tickets are our own fault."""
         self.now = now
         flight = self._flights.pop(ticket)
+        self.core.servers.get(flight.ask.address).under_way -= 1
         if self._latest.get(flight.sameness) is flight:
             del self._latest[flight.sameness]
         ask = flight.ask
@@ -175,8 +176,7 @@ class Scheduler:
         return batch
 
     def submitted(self, batch: list[tuple[int, Ask]], now: float) -> None:
-        """The door has these only since ``now``, at the end of a turn that may have been long:
-        waits for their replies begin here."""
+        """The door has these only since ``now``: waits for their replies begin here."""
         for ticket, _ in batch:
             for task, tried in self._flights[ticket].hearers:
                 if isinstance(task.wish, Await) and task.wish.tried is tried:
@@ -261,6 +261,7 @@ class Scheduler:
             flight = Flight(self.tickets, ask, sameness, [])
             self._flights[flight.ticket] = self._latest[sameness] = flight
             self._batch.append((flight.ticket, ask))
+            self.core.servers.get(ask.address).under_way += 1
         tried.ticket = flight.ticket
         task.spent[flight.ticket] = tried
         flight.hearers.append((task, tried))

@@ -25,6 +25,7 @@ class Server:
         "srtt",
         "strikes",
         "struck_at",
+        "under_way",
     )
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class Server:
         self.probe_at = 0.0
         self.probe_gap = limits.PROBE_FIRST
         self.no_edns_until = 0.0
+        self.under_way = 0  # exchanges that have not ended
 
     def wait(self, tries: int) -> float:
         """Seconds to wait for a reply to try number ``tries`` of this lookup (0 first)."""

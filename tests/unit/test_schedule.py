@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from resolver import limits
+from resolver.asking import UNDER_WAY_MAX
 from resolver.core import RecordCache
 from resolver.lookups import Done, Lookup
 from resolver.model import Books, Cached, Ede, Question, Rcode, Type
@@ -199,3 +200,18 @@ class TestOwnLateness:
         net.scheduler.advance(began + limits.LOOKUP_SECONDS, began)
         ((result, _),) = ended
         assert result.rcode == Rcode.SERVFAIL
+
+
+def test_exchanges_with_one_silent_server_under_way_are_bounded(net: Internet) -> None:
+    """It is held down before it has taken all that the door can carry."""
+    net.ask("www.home.xa")
+    net.hosts[address("11.0.3.1")].up = False
+    server = net.scheduler.core.servers.get(address("11.0.3.1"))
+    ended = [net.begin(f"n{number}.home.xa") for number in range(1000)]
+    most = 0
+    while not all(ended):
+        net.turn()
+        most = max(most, server.under_way)
+    assert 0 < most <= UNDER_WAY_MAX
+    net.run(20)
+    assert server.under_way == 0
