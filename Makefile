@@ -37,9 +37,12 @@ test: ## every test: native, then Python (parts that need root say so when they 
 test-native:
 	$(CARGO) test --quiet --release --manifest-path $(NATIVE)/Cargo.toml
 
-test-python: # where modules are compiled, what is pure is also tried as it is written
-	[ ! -d .run/compiled ] || INLAND_COMPILED=0 $(PYTHON) -m pytest -q tests/property tests/unit
-	$(PYTHON) -m pytest
+# Where modules are compiled, what is pure is also tried as it is written. What needs no machine for
+# itself shares the cores.
+test-python:
+	[ ! -d .run/compiled ] || INLAND_COMPILED=0 $(PYTHON) -m pytest -q -n auto tests/property tests/unit
+	$(PYTHON) -m pytest -q -n auto tests/property tests/unit
+	$(PYTHON) -m pytest --ignore=tests/property --ignore=tests/unit
 
 check: ## format, lint, types, stubs against the native module, house rules
 	@deploy/setup.sh test
