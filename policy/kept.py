@@ -11,11 +11,12 @@ Limitations: a stand-in is used at a start only; at a reload what was running si
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
+
+from policy.whole_file import replace
 
 _VERSION = 1
 
@@ -88,9 +89,9 @@ class LastGood:
             data = path.read_bytes()
             if hashlib.sha256(data).hexdigest() == good.digest:  # not replaced meanwhile
                 self.directory.mkdir(parents=True, exist_ok=True)
-                _write(self._place(path, ".copy"), data)
+                replace(self._place(path, ".copy"), data)
                 note = {"version": _VERSION, "path": str(path), **asdict(good)}
-                _write(self._place(path, ".json"), json.dumps(note).encode())
+                replace(self._place(path, ".json"), json.dumps(note).encode())
 
     def _on_disk(self, path: Path) -> _Good | None:
         if self.directory is None:
@@ -104,12 +105,3 @@ class LastGood:
     def _place(self, path: Path, suffix: str) -> Path:
         assert self.directory is not None
         return self.directory / (hashlib.sha256(str(path).encode()).hexdigest()[:24] + suffix)
-
-
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_suffix(path.suffix + ".new")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

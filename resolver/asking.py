@@ -8,7 +8,7 @@ not know EDNS is asked without it (RFC 6891 section 7).
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from policy.decision import PLAIN, Way
 from resolver import limits
@@ -44,10 +44,6 @@ from resolver.wishes import (
     Tried,
     Wish,
 )
-
-UNDER_WAY_MAX: Final = 256
-"""Exchanges with one server under way, plans apart: a silent server must not take all of the door's
-sockets before it is held down."""
 
 
 class Reply(NamedTuple):
@@ -160,7 +156,7 @@ class _Asking:
         """Send one try and hear the first news after it; only wait while too many are under way."""
         task, contest = self.task, self.contest
         server = candidate.server
-        if server.under_way >= UNDER_WAY_MAX:
+        if server.under_way >= limits.UNDER_WAY_MAX:
             return (yield from self._hear((yield Await(None, task.now + server.wait(0)))))
         label, recursion = contest.label(candidate.address, task.purpose), False
         if task.selection is not PLAIN:

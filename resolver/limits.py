@@ -29,6 +29,10 @@ LOOKUP_SECONDS: Final = 10.0
 
 # --- Servers of one zone ----------------------------------------------------------------------
 
+UNDER_WAY_MAX: Final = 256
+"""Exchanges with one server under way, plans apart: a silent server must not take all of the door's
+sockets before it is held down."""
+
 TRIES_PER_SERVER: Final = 3
 """Unanswered tries after which a server has failed in a lookup: at 10 % loss each way a live
 server looks dead once in 150 lookups."""

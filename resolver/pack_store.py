@@ -13,14 +13,13 @@ Limitations: a key that leaves the configuration takes with it what it signed.
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from policy.pack_files import read_octets
+from policy.whole_file import replace
 from resolver.errors import ConfigError, SourceError, StateError
 from resolver.limits import NOTE_OCTETS_MAX, PACK_OCTETS_MAX
 from resolver.pack import Pack, read_pack
@@ -173,25 +172,3 @@ def keep(chosen: Chosen, state: Path | None) -> None:
             return
     path.parent.mkdir(parents=True, exist_ok=True)
     replace(path, octets)
-
-
-def replace(path: Path, octets: bytes, mode: int = 0o644) -> None:
-    """Write a file so that at any moment it is the old one or the new one, whole, and stays so
-    after a crash. Raises ``OSError``."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(octets)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from policy.pack_files import read_octets
+from policy.whole_file import replace
 from resolver.cli.pack_distance import codes
 from resolver.cli.pack_show import trusted
 from resolver.config_units import read_date
@@ -15,7 +16,7 @@ from resolver.errors import SourceError
 from resolver.limits import NOTE_OCTETS_MAX, PACK_OCTETS_MAX
 from resolver.pack import read_pack
 from resolver.pack_build import build, identity_table, read_sources
-from resolver.pack_store import read_signed, replace, signature
+from resolver.pack_store import read_signed, signature
 from resolver.signed_note import BadNote, make_key, read_private
 
 Folder = Annotated[
@@ -100,6 +101,6 @@ def _write(path: Path, octets: bytes, mode: int | None = None) -> None:
     umask = os.umask(0)
     os.umask(umask)
     try:
-        replace(path, octets, 0o666 & ~umask if mode is None else mode)
+        replace(path, octets, mode=0o666 & ~umask if mode is None else mode)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}") from error

@@ -10,7 +10,6 @@ Limitations: a copy is not encrypted, and who may write the directory is trusted
 
 import hashlib
 import json
-import os
 import sys
 from array import array
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from policy.whole_file import replace
 from resolver.errors import StateError
 from resolver.mirrors.check import Checks
 from resolver.mirrors.copy import ZoneCopy
@@ -149,19 +149,8 @@ def _line(path: Path, line: bytes) -> Mapping[str, Any]:
 
 def _write(folder: Path, name: str, pieces: tuple[bytes, ...]) -> None:
     path = folder / name
-    beside = folder / f"{name}.new"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        replace(path, *pieces)
     except OSError as error:
         raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error

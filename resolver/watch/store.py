@@ -8,11 +8,11 @@ Limitations: who may write the directory is trusted.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from policy.whole_file import replace
 from resolver.errors import InlandError, StateError
 from resolver.limits_watch import WATCH_FILE_OCTETS_MAX, WATCH_TOLD_MAX
 from resolver.names import Name, from_text, to_text
@@ -52,19 +52,9 @@ def save(folder: Path, zones: Mapping[Name, Kept]) -> None:
         "sha256": hashlib.sha256(body.encode()).hexdigest(),
     }
     path = folder / FILE
-    beside = folder / f"{FILE}.new"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(json.dumps(head).encode() + b"\n" + body.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        replace(path, json.dumps(head).encode(), b"\n", body.encode(), b"\n")
     except OSError as error:
         raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
 

@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 
 from resolver import limits
-from resolver.asking import UNDER_WAY_MAX
 from resolver.core import RecordCache
+from resolver.limits import UNDER_WAY_MAX
 from resolver.lookups import Done, Lookup
 from resolver.model import Books, Cached, Ede, Question, Rcode, Type
 from resolver.names import Name
