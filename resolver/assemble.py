@@ -10,8 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol, final
 
-from prometheus_client.registry import Collector
-
 from policy.border import Policy
 from policy.identities import knowledge
 from policy.kept import LastGood
@@ -27,6 +25,7 @@ from resolver.errors import ConfigError, Finding, StateError
 from resolver.exchange import NativeDoor, TransferDoor
 from resolver.fetch import Fetch
 from resolver.listen import Listener
+from resolver.metrics import Exporter
 from resolver.mirrors.keep import Keeper, Told
 from resolver.mirrors.policy_file import ZoneFiles
 from resolver.mirrors.round import Tools
@@ -242,13 +241,14 @@ def make_plans(
 
 
 def make_web(
-    loaded: Loaded, exporter: Collector, front: Front, closing: ExitStack
+    loaded: Loaded, exporter: Exporter, front: Front, closing: ExitStack
 ) -> MetricsServer | None:
     """The exporter, serving already, where there is to be one."""
     metrics = loaded.config.metrics
     if metrics.listen is None:
         return None
-    server = MetricsServer(exporter, metrics.listen, front if metrics.page else None, loaded.web)
+    shown = front if metrics.page else None
+    server = MetricsServer(exporter, metrics.listen, shown, loaded.web, exporter.refusals)
     closing.callback(server.close)
     return server
 

@@ -29,6 +29,7 @@ from resolver.config_units import (
     BuiltinOrPath,
     Country,
     Endpoint,
+    HostName,
     Listen,
     OptionalListen,
     OptionalPath,
@@ -154,6 +155,11 @@ class MetricsSection(Section):
     """The exporter for Prometheus."""
 
     listen: OptionalListen = key("127.0.0.1:9153", "where /metrics is served; null: nowhere")
+    names: tuple[HostName, ...] = key(
+        [],
+        "host names that requests may be for, beside localhost and the address that is listened on"
+        " (any address, where it is a wildcard)",
+    )
     page: Switch = key(True, "serve a page for people at /, which names the zones that cost most")
     web_config: OptionalPath = key(
         None,

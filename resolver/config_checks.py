@@ -19,6 +19,7 @@ from resolver.config_mirrors import read_any_zone
 from resolver.config_units import (
     read_country,
     read_endpoint,
+    read_host,
     read_prefix,
     read_zone,
     shown,
@@ -136,6 +137,7 @@ def _stated(raw: object) -> tuple[object, object]:
 
 def _listeners(value: Mapping[str, object]) -> Iterator[Found]:
     yield from _repeated(value, ("listen", "dns"), read_endpoint, lambda at: at.port != 0)
+    yield from _repeated(value, ("metrics", "names"), read_host)
     metrics = _read(read_endpoint, _at(value, ("metrics", "listen")))
     if metrics is not None and metrics.port != 0:
         for path, endpoint in _entries(value, ("listen", "dns"), read_endpoint):

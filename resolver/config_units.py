@@ -33,6 +33,9 @@ PATH_CHARACTERS_MAX = 4096  # PATH_MAX of Linux
 LINE_CHARACTERS_MAX = 200
 INTERFACE_CHARACTERS_MAX = 15  # IFNAMSIZ of Linux without the final zero
 
+HOST_CHARACTERS_MAX = 253  # RFC 1035 section 2.3.4, as text
+
+_HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?"
 _USER_ASSIGNED = re.compile(r"AA|Q[M-Z]|X[A-Z]")  # ZZ too, but it means "unknown" here
 
 
@@ -286,6 +289,25 @@ def _interface(value: object) -> str:
     return text
 
 
+def read_host(value: object) -> str:
+    expected = 'a host name or an address without a port, such as "dns1.example.net"'
+    text = text_of(value, expected)
+    if ":" in text:
+        if _is_address(text):
+            return text.lower()
+    elif len(text) <= HOST_CHARACTERS_MAX and re.fullmatch(_HOST, text, re.ASCII):
+        return text.lower().removesuffix(".")
+    raise ValueError(f"expected {expected}, got {shown(value)}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _word(value: object) -> str:
     text = text_of(value, "a short name")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", text):
@@ -344,6 +366,7 @@ Coordinates = Annotated[
 Date = Annotated[date, Unit(read_date, string("[0-9]{4}-[0-9]{2}-[0-9]{2}"))]
 Line = Annotated[str, Unit(read_line, string())]
 Interface = Annotated[str, Unit(_interface, string())]
+HostName = Annotated[str, Unit(read_host, string())]
 Word = Annotated[str, Unit(_word, string("[A-Za-z0-9][A-Za-z0-9._-]{0,31}"))]
 FilePath = Annotated[Path, PathUnit()]
 OptionalPath = Annotated[Path | None, PathUnit(optional=True)]

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from resolver.counters import HIT_SECONDS_BOUNDS, OVERFLOW, Counters
 from resolver.evidence import SourceFact
+from resolver.metrics_web import Refusals
 from resolver.model import Destination, Reason, Route, Transport
 from resolver.tally import SECONDS_BOUNDS, Tally
 
@@ -116,6 +117,7 @@ class Exporter(Collector):
         self._facts = facts
         self._version = version
         self._more = more
+        self.refusals = Refusals()
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
@@ -126,6 +128,7 @@ class Exporter(Collector):
         facts = self._facts()
         yield from self._standing(facts)
         yield from _evidence(facts)
+        yield from self.refusals.metrics()
         yield from self._more()
 
     def _lookups(self) -> Iterator[Metric]:

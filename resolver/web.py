@@ -24,14 +24,16 @@ from prometheus_client.registry import Collector
 
 from resolver import limits_page as limits
 from resolver.errors import StateError
+from resolver.metrics_web import Refusals
 from resolver.web_auth import Admission, Guard
+from resolver.web_host import Hosts
 from resolver.web_site import Front, Reply, Site, plain
 from resolver.web_tls import OPEN, Web, names_of
 
 _log = logging.getLogger("inland")
 
 _LIVE = ("/healthz", "/readyz")
-"""Paths that need no password: they say a word, and who asks them often has none to give."""
+"""Paths that need neither password nor name: they say a word, and who asks them often has none."""
 
 _BUSY_SECONDS: Final = 0.1  # before the next try, when there are no more open files
 
@@ -52,12 +54,14 @@ class MetricsServer:
         address: tuple[str, int],
         front: Front | None = None,
         web: Web = OPEN,
+        refusals: Refusals | None = None,
     ) -> None:
         self._site = Site(exporter, front)
-        self._web, self._guard = web, Guard(web.users)
+        self.refusals = refusals or Refusals()
         self._socket = _bind(*address)
         host, port = self._socket.getsockname()[:2]
         self.address: tuple[str, int] = (str(host), int(port))
+        self.configure(web)
         self._connections: dict[int, trio.CancelScope] = {}
         self._numbers = 0
         self._driver: trio.lowlevel.TrioToken | None = None
@@ -76,8 +80,9 @@ class MetricsServer:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/metrics"
 
     def configure(self, web: Web) -> None:
-        """Use this for new connections from now on, and its users for all requests."""
+        """Use this for new connections from now on, its users and names for all requests."""
         self._web, self._guard = web, Guard(web.users)
+        self._hosts = Hosts(self.address[0], web.names)
 
     def ready(self, driver: trio.lowlevel.TrioToken) -> None:
         """Lookups are answered from now on; ``driver`` is the token of the loop that does."""
@@ -200,8 +205,11 @@ class MetricsServer:
             return plain(405, "GET and HEAD only", ("Allow", "GET, HEAD"))
         if target in _LIVE:
             return await self._health(target)
+        if not self._hosts.admit(target, headers.get("host")):
+            return self._misdirected(headers.get("host", ""))
         match await self._guard.admits(headers.get("authorization")):
             case Admission.NO:
+                self.refusals.counts["password"] += 1
                 ask = ("WWW-Authenticate", 'Basic realm="inland", charset="UTF-8"')
                 return plain(401, "a user and a password are needed", ask)
             case Admission.LATER:
@@ -211,6 +219,13 @@ class MetricsServer:
         except Exception:  # our fault in one reply must not end the others
             _log.exception("a fault of the program in a reply of the exporter")
             return plain(500, "a fault of the program; its log says more")
+
+    def _misdirected(self, host: str) -> Reply:
+        if not self.refusals.counts["host"]:  # once: who asks chooses how often, and the text
+            words = "metrics: a request for host %.80r was refused; metrics.names lists its names"
+            _log.warning(words, host)
+        self.refusals.counts["host"] += 1
+        return plain(421, "not under this name: metrics.names has those that are answered")
 
     async def _health(self, path: str) -> Reply:
         if path == "/readyz" and not self._ready:

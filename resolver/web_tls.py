@@ -40,6 +40,9 @@ class Web:
 
     headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
 
+    names: frozenset[str] = frozenset()
+    """Host names that requests may be for, beside the address and ``localhost``."""
+
 
 OPEN = Web()
 """Without a web configuration: plain HTTP for everybody who can connect."""
@@ -52,8 +55,9 @@ def web_of(config: Config) -> Web:
         ConfigError: that file, a certificate or a key cannot be used.
     """
     path = config.metrics.web_config
+    names = frozenset(config.metrics.names)
     if path is None:
-        return OPEN
+        return Web(names=names)
     file = read_web(path)
     tls = file.tls_server_config
     merged = {**HEADERS, **file.headers}
@@ -62,6 +66,7 @@ def web_of(config: Config) -> Web:
         frozenset(tls.client_allowed_sans) if tls is not None else frozenset(),
         file.basic_auth_users,
         {name: value for name, value in merged.items() if value},
+        names,
     )
 
 

@@ -289,6 +289,11 @@ FAILURES = Row(
             unit="ops", width=8,
         ),
         Panel(
+            "Requests to the exporter refused", "Under a foreign name, or without the password.",
+            (rates("inland_web_refusals_total", "why"),),
+            unit="ops", width=8, quiet=True,
+        ),
+        Panel(
             "Looks at the sources of mirrors", "And sources that could not be used.",
             (
                 rates("inland_mirror_looks_total", "zone", "result"),

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.metrics_core import Metric
@@ -77,7 +78,7 @@ class Rig:
         self.watcher = Watcher(self.mirrors.core, self.mirrors.clock, None, telling)
         self.reloads = Reloads()
         exporter = Exporter(self.counters, self.tally, lambda: FACTS, "0.0", self.more)
-        self.server = MetricsServer(exporter, ("127.0.0.1", 0))
+        self.server = MetricsServer(exporter, ("127.0.0.1", 0), refusals=exporter.refusals)
 
     def more(self) -> Iterator[Metric]:
         yield from mirror_metrics(self.mirrors.keeper, self.mirrors.tools.fetch)
@@ -319,3 +320,12 @@ def test_reloads_are_counted_and_the_last_is_told(rig: Rig) -> None:
         pass
     assert shown() == (1, 1, 1)
     assert rig.samples()[key("inland_pack_stood_in")] == 0
+
+
+def test_requests_refused_are_among_the_metrics(rig: Rig) -> None:
+    assert rig.samples()[key("inland_web_refusals_total", why="host")] == 0
+    request = Request(rig.server.url, headers={"Host": "rebound.example"})
+    with pytest.raises(HTTPError, match="421"):
+        urlopen(request, timeout=10)
+    assert rig.samples()[key("inland_web_refusals_total", why="host")] == 1
+    assert rig.samples()[key("inland_web_refusals_total", why="password")] == 0

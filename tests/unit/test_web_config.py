@@ -43,7 +43,7 @@ def loaded(folder: Path, text: str) -> Web:
 
 
 def test_nothing_is_protected_without_it() -> None:
-    assert web_of(parse(b"home: [IN]")) is OPEN
+    assert web_of(parse(b"home: [IN]")) == OPEN
 
 
 @pytest.mark.parametrize("text", ["", "{}", "basic_auth_users:\n", "tls_server_config:\n", "# x"])
