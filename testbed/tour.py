@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -46,7 +46,7 @@ class TourError(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 after a clean end, 1 when something did not run."""
+    """Exit status: 0 after a clean end, 1 when something did not run or did not hold."""
     parser = argparse.ArgumentParser(
         prog="testbed.tour", description=(__doc__ or "").split("\n")[0]
     )
@@ -57,18 +57,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has made us ignore one
         signal.signal(number, signal.default_int_handler)
+    held: list[bool] = []
     try:
-        return tour(console, args.world, args.lookups, args.seconds)
+        tour(console, args.world, args.lookups, args.seconds, held.append)
     except KeyboardInterrupt:
         console.print("\nStopped.")
-        return 0
     except (TourError, BackendError, ValueError) as error:
         console.print(f"tour: {error}", style="red", markup=False)
         return 1
+    if not all(held):
+        console.print("tour: not all held that must hold (NO in the report)", style="red")
+    return 0 if all(held) else 1
 
 
-def tour(console: Console, world_name: str, lookups: int, seconds: float | None) -> int:
-    """The whole of it."""
+def tour(
+    console: Console,
+    world_name: str,
+    lookups: int,
+    seconds: float | None,
+    tell: Callable[[bool], None],
+) -> None:
+    """The whole of it. ``tell`` hears whether all held that must, once the report is there."""
     backend = start(world_name)
     try:
         world = backend.world
@@ -85,12 +94,11 @@ def tour(console: Console, world_name: str, lookups: int, seconds: float | None)
                 after = read()
                 phases.append(Phase(title, after.since(before), heard))
                 before = after
-            print_report(console, world, phases, before)
+            tell(print_report(console, world, phases, before))
             invite(console, backend, questions, dns_port, metrics_port)
             serve(console, process, seconds)
     finally:
         backend.stop()
-    return 0
 
 
 @contextmanager
