@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 LEVEL=${1:-test}
-RUST_LEAST=1.91            # str::floor_char_boundary; chains of "let" need 1.88
+RUST_LEAST=$(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' resolver/native/Cargo.toml)
 PATH=$HOME/.cargo/bin:$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export PATH CARGO_TERM_COLOR=auto
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -22,6 +22,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
+[ -n "$RUST_LEAST" ] || fail "resolver/native/Cargo.toml has no rust-version"
 case $LEVEL in
   run|test|bench|native) ;;
   *) fail "unknown level '$LEVEL' (run, test, bench or native)" ;;
