@@ -370,8 +370,9 @@ MIRROR_NOTIFY_GAP: Final = 5.0
 MIRROR_POLL_SECONDS: Final = 3.0
 """Life of one SOA query of a refresh."""
 
-MIRROR_POLL_TRIES: Final = 2
-"""SOA queries to one primary before the next is asked: one may be lost."""
+MIRROR_POLL_TRIES: Final = 3
+"""SOA queries to one primary before the next is asked: at 5 % loss each way, one look in 1,000 is
+in vain, where two would be one in 100, and a notice waited for until SOA RETRY."""
 
 MIRROR_SILENCE_SECONDS: Final = 30.0
 """Longest silence within a transfer: a busy primary may read from disk."""

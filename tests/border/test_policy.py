@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from subprocess import TimeoutExpired
 
 import pytest
 
@@ -14,7 +12,6 @@ from testbed.netns import Netns
 from testbed.truth import Truth
 from testbed.zones import is_subdomain
 from tests.border.rig import Rig, netns_or_skip
-from tests.border.test_conservation import law
 from tests.virtual_world import flat, flat_expected
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -88,37 +85,3 @@ def test_everything_else_is_answered_as_without_rules(net: Netns, tmp_path: Path
             if got != (expected.rcode, flat_expected(expected.answer)):
                 wrong.append((question, got))
         assert wrong == []
-
-
-def test_rules_reloaded_each_second_leave_the_books_exact(net: Netns, tmp_path: Path) -> None:
-    """Rules that close and rules that block, live and in the shadow by turns, under loss."""
-    truth = Truth(net.world)
-    zones = closed_zones(truth)
-    closing = {"id": "stay", "match": {"suffix": zones}, "effect": "domestic-only", **ACCOUNT}
-    blocking = {
-        "id": "no", "match": {"suffix": zones}, "effect": {"block": "nxdomain"}, **ACCOUNT
-    }  # fmt: skip
-    files = []
-    for text, rule in (("closing", closing), ("blocking", blocking)):
-        files.append(tmp_path / f"{text}.yaml")
-        policy = {"version": 1, "mode": "enforce", "enforce": zones, "rules": [rule]}
-        files[-1].write_text(json.dumps(policy))
-    names = [(q.name, q.rtype) for q, _ in truth.questions()]
-    with Rig(net, tmp_path, policy={"files": [str(files[0])]}) as rig:
-        net.loss(0.05)
-        clients = rig.ask(names, clients=60, cancel=0.1, repeat=2)
-        reloads = 0
-        while clients.poll() is None:
-            live, shadow = files[:: 1 if reloads % 2 else -1]
-            rig.config["policy"] = {"files": [str(live)], "shadow": [str(shadow)]}
-            rig.write()
-            rig.reload()
-            reloads += 1
-            rig.wait_for(lambda due=reloads: rig.log().count(b"reloaded:") >= due, 10, "reload")
-            with suppress(TimeoutExpired):
-                clients.wait(1)
-        assert clients.returncode == 0
-        assert reloads >= 2
-        rig.settle()
-        law(rig.books(), rig.border())
-        assert rig.status()["needless_escapes"] == 0

@@ -96,6 +96,7 @@ class Primary:
         *,
         keyed: bool = False,
         notify: int | None = None,
+        notify_host: str = "127.0.0.1",
         prefix: Sequence[str] = (),
     ) -> None:
         self.prefix = list(prefix)
@@ -103,7 +104,7 @@ class Primary:
         self.folder = folder / f"{kind}-{address}"
         self.folder.mkdir()
         knot = kind == "knot"
-        notify_to = f"127.0.0.1@{notify or 1}"
+        notify_to = f"{notify_host}@{notify or 1}"
         words = {
             "folder": self.folder, "address": address, "port": port, "zone": zone,
             "key": KEY_NAME, "secret": SECRET, "notify": notify_to,
