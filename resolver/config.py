@@ -158,7 +158,7 @@ class MetricsSection(Section):
     names: tuple[HostName, ...] = key(
         [],
         "host names that requests may be for, beside localhost and the address that is listened on"
-        " (any address, where it is a wildcard)",
+        " (any address, where it is a wildcard); empty: any name, except on loopback",
     )
     page: Switch = key(True, "serve a page for people at /, which names the zones that cost most")
     web_config: OptionalPath = key(

@@ -5,9 +5,11 @@ then lets it read what is served here. It cannot choose the host that the browse
 its own name. So only names that are ours are answered, others get 421 (RFC 9110 section 15.5.20).
 
 Ours are the address that is listened on, ``localhost``, and what ``metrics.names`` lists. Where any
-address is listened on, every literal address is ours: rebinding needs a name. Ports are not
-compared, since a forwarded port changes them. Limitations: a request of HTTP/1.0 without a host is
-let through; no browser sends one.
+address is listened on, every literal address is ours: rebinding needs a name. Beyond loopback, and
+without a list, every name is: who opens the port to a network says with addresses and passwords
+who may read, and a Prometheus that asks by name must not go blind. Ports are not compared, since a
+forwarded port changes them. Limitations: a request of HTTP/1.0 without a host is let through; no
+browser sends one.
 """
 
 import re
@@ -25,6 +27,7 @@ class Hosts:
     def __init__(self, address: str, names: frozenset[str]) -> None:
         bound = ip_address(address)
         self._bound = None if bound.is_unspecified else bound
+        self._any = not names and not bound.is_loopback
         self._names = frozenset(_plain(name) for name in names) | {"localhost"}
 
     def admit(self, target: str, host: str | None) -> bool:
@@ -44,7 +47,11 @@ class Hosts:
             return False
         name = _plain(found[1])
         literal = _literal(name)
-        return name in self._names or (literal is not None and self._bound in (None, literal))
+        return (
+            self._any
+            or name in self._names
+            or (literal is not None and self._bound in (None, literal))
+        )
 
 
 def _plain(name: str) -> str:

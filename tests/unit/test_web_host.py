@@ -116,10 +116,13 @@ def test_a_reload_takes_other_names(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("bound", "host", "ours"),
     [
+        ("127.0.0.1", "rebound.example", False),
+        ("127.0.0.1", "127.0.0.1", True),
         ("0.0.0.0", "192.0.2.7:9153", True),
         ("0.0.0.0", "[2001:db8::7]:9153", True),
         ("::", "192.0.2.7", True),
         ("::", "rebound.example", False),
+        ("192.0.2.7", "rebound.example", False),
         ("::1", "[::1]:9153", True),
         ("::1", "[0:0:0:0:0:0:0:1]", True),
         ("::1", "[::2]", False),
@@ -132,8 +135,16 @@ def test_a_reload_takes_other_names(rig: Rig) -> None:
     ],
 )
 def test_addresses_are_those_that_are_listened_on(bound: str, host: str, ours: bool) -> None:
-    listed = frozenset({"10.0.0.1"}) if bound == "192.0.2.7" else frozenset[str]()
+    loopback = bound in ("127.0.0.1", "::1")
+    listed = frozenset[str]() if loopback else frozenset({"10.0.0.1"})
     assert Hosts(bound, listed).admit("/", host) is ours
+
+
+@pytest.mark.parametrize("bound", ["0.0.0.0", "::", "192.0.2.7"])
+def test_beyond_loopback_names_are_checked_once_there_is_a_list(bound: str) -> None:
+    assert Hosts(bound, frozenset()).admit("/", "dns1.example.net:9153")
+    assert not Hosts(bound, frozenset()).admit("/", "dns1.example.net/x")
+    assert not Hosts(bound, frozenset({"dns2.example.net"})).admit("/", "dns1.example.net")
 
 
 def test_the_configuration_names_them() -> None:
