@@ -13,7 +13,7 @@ from typing import Any, Protocol, final
 from policy.border import Policy
 from policy.identities import knowledge
 from policy.kept import LastGood
-from resolver import limits
+from resolver import limits, local
 from resolver.cache import AnswerStore, RecordStore
 from resolver.carry import NativePlans
 from resolver.config import Config, load, parse
@@ -32,6 +32,7 @@ from resolver.mirrors.round import Tools
 from resolver.mirrors.wanted import Wanted
 from resolver.mirrors.wire import Wire
 from resolver.mirrors_of import mirror_directory, mirrors_of
+from resolver.names import Name
 from resolver.policy_of import policy_of
 from resolver.rpz_of import RpzZone, rpz_directory, rpz_of
 from resolver.rpz_run import Copies, ResponseZones, read_files
@@ -138,12 +139,20 @@ def _loaded(config: Config, last: LastGood | None, files: ZoneFiles) -> Loaded:
         prime=resolution.prime,
         ipv4=resolution.ipv4,
         ipv6=resolution.ipv6,
-        special_use=config.local.special_use,
+        local_zones=local_zones(config),
+        where_zone=config.local.where,
         ttl_max=int(config.cache.ttl_max),
         ttl_negative_max=int(config.cache.ttl_negative_max),
         serve_stale=config.cache.serve_stale is not None,
     )
     return Loaded(config, policy, settings, mirrors_of(config), rpz=rpz, rpz_copies=copies)
+
+
+def local_zones(config: Config) -> frozenset[Name]:
+    """The zones that are answered here and asked of nobody."""
+    where = config.local.where
+    served = local.zones() if config.local.special_use else frozenset()
+    return served if where is None else served | {where}
 
 
 def make_clock() -> Clock:

@@ -35,14 +35,17 @@ from resolver.config_units import (
     OptionalPath,
     Prefix,
     Switch,
+    WhereZone,
     Word,
     choice,
     duration,
     integer,
     size,
+    zone_text,
 )
 from resolver.config_watch import WatchSection
 from resolver.errors import ConfigError, Finding
+from resolver.local import is_private
 
 SIZE = size(MIB, 1024 * GIB)
 
@@ -137,6 +140,11 @@ class LocalSection(Section):
 
     special_use: Switch = key(
         True, "answer special-use names and private reverse zones here (RFC 6761, 6303, 8880)"
+    )
+    where: WhereZone = key(
+        "where.inland.internal",
+        "zone below which views with explain: true are told what is known of a name"
+        " (docs/policy.md); empty for all others; null: none",
     )
 
 
@@ -340,6 +348,12 @@ def warnings(config: Config) -> list[str]:
         out.append("border: nothing tells which addresses are domestic; none will be")
     if config.state.directory is None:
         out.append("state.directory: not set, so counters do not survive a crash")
+    where = config.local.where
+    if where is not None and not is_private(where):
+        out.append(
+            f"local.where: {zone_text(where)} is not below a name for private use, such as"
+            " internal; what others have there cannot be looked up here"
+        )
     metrics = config.metrics
     if metrics.listen and metrics.page and not (_is_local(metrics.listen) or metrics.web_config):
         out.append(

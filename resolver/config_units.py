@@ -22,7 +22,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from policy.iso3166 import COUNTRIES
 from resolver.errors import BadName
-from resolver.names import ROOT, Name, from_text, to_text
+from resolver.limits_where import ZONE_OCTETS_MAX
+from resolver.names import ROOT, Name, from_text, labels, to_text
 
 Network = IPv4Network | IPv6Network
 
@@ -378,6 +379,20 @@ def _optional_endpoint(value: object) -> Endpoint | None:
 
 
 OptionalListen = Annotated[Endpoint | None, Unit(_optional_endpoint, {"type": ["string", "null"]})]
+
+
+def _where_zone(value: object) -> Name | None:
+    if value is None:
+        return None
+    name = read_zone(value)
+    if len(labels(name)) < 2:
+        raise ValueError(f"{shown(value)} is a top-level domain; expected a name below one")
+    if len(name) > ZONE_OCTETS_MAX:
+        raise ValueError(f"longer than {ZONE_OCTETS_MAX} octets; names below would not fit")
+    return name
+
+
+WhereZone = Annotated[Name | None, Unit(_where_zone, {"type": ["string", "null"]})]
 
 
 def zone_text(name: Name) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from policy.decision import Selection
 from policy.proof import Proofs
-from resolver import limits
+from resolver import limits, local
 from resolver.delegation import Delegations
 from resolver.minimise import Withheld
 from resolver.mirrors.shelf import Shelf
@@ -122,7 +122,8 @@ class CoreSettings:
     prime: bool = True
     ipv4: bool = True
     ipv6: bool = True
-    special_use: bool = True
+    local_zones: frozenset[Name] = field(default_factory=local.zones)  # answered here
+    where_zone: Name | None = None  # one of them: what is known of a name (where_zone.py)
     serve_stale: bool = False
     ttl_max: int = limits.TTL_MAX
     ttl_negative_max: int = limits.NEGATIVE_SECONDS_MAX

@@ -144,7 +144,7 @@ class Decider:
     """Asks the rules of one policy, and its shadow. Implements :class:`resolver.core.Deciding`."""
 
     def __init__(self, core: Core, policy: Policy, tags: Tags) -> None:
-        self._core = core
+        self.core = core
         self._policy = policy
         self._rules = policy.rules
         self._shadow = policy.shadow
@@ -309,12 +309,12 @@ class Decider:
         return found
 
     def _servers_of(self, zone: Name, now: float, found: list[ServerFact]) -> None:
-        cut = self._core.cuts.get(zone, now)
+        cut = self.core.cuts.get(zone, now)
         if cut is None:
             return
         standing = self._policy.standing
         names = cut.names()
-        cached = self._core.records.addresses(names, now)
+        cached = self.core.records.addresses(names, now)
         for name, more in zip(names, cached, strict=True):
             known = dict.fromkeys((*cut.addresses.get(name, ()), *map(Address, more)))
             for address in known:

@@ -28,7 +28,7 @@ _NO_QUESTION = Question(ROOT, 0)
 def forward(task: Task) -> Generator[Wish, News, Result]:
     """Have ``task.question`` resolved by the forwarders of its selection."""
     question, core = task.question, task.core
-    if core.settings.special_use and (found := local.answer(question)) is not None:
+    if (found := local.answer(question, core.settings.local_zones)) is not None:
         return found
     cut = Delegation(ROOT, (ROOT,), {ROOT: task.selection.forwarders}, float("inf"))
     cut.resolved[ROOT] = float("inf")

@@ -75,7 +75,7 @@ def follow(
     while name not in seen and len(seen) < limits.ALIASES_MAX:
         seen.add(name)
         link = Question(name, question.rtype)
-        if task.core.settings.special_use and (found := local.answer(link)) is not None:
+        if (found := local.answer(link, task.core.settings.local_zones)) is not None:
             return found._replace(answer=(*answer, *found.answer))
         piece = yield from fetch(task, link)
         if isinstance(piece, Unanswered):

@@ -26,6 +26,7 @@ _EMPTY = ("test", "invalid", "local", "onion", "alt", "home.arpa", "resolver.arp
           "service.arpa")  # fmt: skip
 _IPV4ONLY = from_text("ipv4only.arpa")
 _LOCALHOST = from_text("localhost")
+_INTERNAL = from_text("internal")
 
 
 @cache
@@ -40,25 +41,33 @@ def zones() -> frozenset[Name]:
 _LABELS_MAX = 34  # the longest apex is a whole ip6.arpa name
 
 
-def zone_of(name: Name) -> Name | None:
-    """The locally served zone that ``name`` is in, if any."""
-    known = zones()
+def zone_of(name: Name, known: frozenset[Name]) -> Name | None:
+    """The zone of those ``known`` to be served locally that ``name`` is in, if any."""
     for count in range(1, min(label_count(name), _LABELS_MAX) + 1):
         if (apex := suffix(name, count)) in known:
             return apex
     return None
 
 
-def answer(question: Question) -> Result | None:
-    """The local answer, or ``None`` when the name is to be asked for as usual."""
-    apex = zone_of(question.name)
-    if apex is None or (question.name == apex and question.rtype == Type.DS):
+def answer(question: Question, known: frozenset[Name]) -> Result | None:
+    """The local answer of the zones ``known``, or ``None`` when the name is to be asked for as
+    usual. One that is not among :func:`zones` is empty."""
+    apex = zone_of(question.name, known)
+    if apex is None:
         return None
+    if question.name == apex and question.rtype == Type.DS and apex in zones():
+        return None  # it is its parent's; that of a zone of our own has none
     data = _data(question.name, apex)
     if data is None:
-        return Result(Rcode.NXDOMAIN, authority=(_soa(apex),))
+        return Result(Rcode.NXDOMAIN, authority=(soa(apex),))
     found = tuple(r for r in data if question.rtype in (r.rtype, Type.ANY))
-    return Result(Rcode.NOERROR, found, () if found else (_soa(apex),))
+    return Result(Rcode.NOERROR, found, () if found else (soa(apex),))
+
+
+def is_private(zone: Name) -> bool:
+    """Whether a zone is below a top-level domain that is for private use (``internal``, which ICANN
+    has reserved), or in a locally served one."""
+    return is_subdomain(zone, _INTERNAL) or zone_of(zone, zones()) is not None
 
 
 def _data(name: Name, apex: Name) -> tuple[RRset, ...] | None:
@@ -96,11 +105,12 @@ def _addresses(name: Name, *texts: str) -> tuple[RRset, ...]:
 
 def _apex(apex: Name) -> tuple[RRset, ...]:
     """SOA and NS of an empty zone as RFC 6303 section 3 gives them."""
-    return _soa(apex), RRset(apex, Type.NS, TTL, (bytes(apex),))
+    return soa(apex), RRset(apex, Type.NS, TTL, (bytes(apex),))
 
 
-def _soa(apex: Name) -> RRset:
-    numbers = (1, 3600, 1200, 604_800, TTL)
+def soa(apex: Name, ttl: int = TTL) -> RRset:
+    """The SOA of a locally served zone. ``ttl``: of its denials."""
+    numbers = (1, 3600, 1200, 604_800, ttl)
     rdata = bytes(apex) + bytes(from_text("nobody.invalid"))
     rdata += b"".join(number.to_bytes(4, "big") for number in numbers)
-    return RRset(apex, Type.SOA, TTL, (rdata,))
+    return RRset(apex, Type.SOA, ttl, (rdata,))

@@ -50,6 +50,14 @@ def policy_metrics(tags: Tags, tally: Tally, counters: Counters) -> Iterator[Met
     yield done
     yield held
     yield shadow
+    where = CounterMetricFamily(
+        "inland_where_answers",
+        "Clients that asked over DNS what is known of a name, by whether anything was.",
+        labels=("result",),
+    )
+    for known, count in tuple(tally.where.items()):
+        where.add_metric(("told" if known else "unknown",), count)
+    yield where
 
 
 def marks(tags: Tags, tally: Tally, counters: Counters) -> Iterator[tuple[Mark, int]]:

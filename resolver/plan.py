@@ -14,7 +14,7 @@ Limitations: a plan is made only where policy treats all views alike.
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 from policy.decision import PLAIN
@@ -311,7 +311,8 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
     """The plan for a cut as things stand; ``None`` when a lookup would begin in another way."""
     if cut.zone == ROOT or cut.expires <= now or core.mirrors.is_above(cut.zone):
         return None
-    if core.settings.special_use and (cut.zone in _above_local() or local.zone_of(cut.zone)):
+    served = core.settings.local_zones
+    if cut.zone in _above(served) or local.zone_of(cut.zone, served) is not None:
         return None
     selection, tag = PLAIN, 0
     if core.decider is not None:
@@ -378,7 +379,7 @@ def _server(core: "Core", contest: Contest, candidate: Candidate, now: float) ->
     )
 
 
-@cache
-def _above_local() -> frozenset[Name]:
+@lru_cache(maxsize=4)
+def _above(served: frozenset[Name]) -> frozenset[Name]:
     """Zones that contain a locally served one: not all names below them are asked for."""
-    return frozenset(name for zone in local.zones() for name in ancestors(zone))
+    return frozenset(name for zone in served for name in ancestors(zone))

@@ -16,6 +16,7 @@ from policy.load import load_policy
 from policy.verdict import NO_COUNTRY
 from resolver.config import Config
 from resolver.config_border import SourceEntry, StatedPrefix
+from resolver.config_units import zone_text
 from resolver.errors import ConfigError, Finding, SourceError
 from resolver.hints import Hints, read_hints
 from resolver.model import Verdict
@@ -65,7 +66,7 @@ def policy_of(config: Config, last: LastGood | None = None) -> tuple[Policy, Hin
 def policy_inputs(config: Config, hints: Hints, ground: Ground) -> PolicyInputs:
     """What decides in a configuration. ``also`` names the keys that shape answers otherwise:
     answers made under other values must not be served."""
-    border = config.border
+    border, where = config.border, config.local.where
     return PolicyInputs(
         home=ground.home,
         top_levels=ground.top_levels,
@@ -88,6 +89,7 @@ def policy_inputs(config: Config, hints: Hints, ground: Ground) -> PolicyInputs:
             "border.privacy": border.privacy,
             "dnssec.validate": str(config.dnssec.validate_),
             "local.special_use": str(config.local.special_use),
+            "local.where": zone_text(where) if where is not None else "none",
             "resolution.ipv4": str(config.resolution.ipv4),
             "resolution.ipv6": str(config.resolution.ipv6),
             "resolution.root_hints": hashlib.sha256(repr(hints).encode()).hexdigest(),

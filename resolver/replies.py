@@ -33,6 +33,7 @@ from resolver.names import Name
 from resolver.records import RecordQueue
 from resolver.tags import NO_EFFECT, Effect
 from resolver.tally import Tally, Turned, first_abroad
+from resolver.where_zone import Notes
 
 _INTERNAL = ClientContext(Transport.INTERNAL, Address(b""))
 
@@ -71,9 +72,13 @@ class Replies:
         self._replies: list[tuple[int, Answer]] = []
         self._silent: list[int] = []
         self.on_hits: ToldHits = _unheard
+        self.notes = Notes()
+        """How lookups went of clients who are told."""
 
     def set_policy(self, policy: Policy, decider: Decider | None) -> None:
         """What is answered from now on is answered under this policy."""
+        if policy.generation_number != self._policy.generation_number:
+            self.notes.clear()
         self._policy = policy
         self._decider = decider
 
@@ -148,6 +153,8 @@ class Replies:
         """With route and reason for those who are told them."""
         if self._decider is None or not self._decider.explains(key.view):
             return sections
+        wall, rcode = self._clock.wall(), sections.rcode
+        self.notes.put(key.view, key.question, wall, rcode, books, ruling.live)
         text = f"route {books.route.value}, reason {books.reason.value}"
         if ruling.live.rule:
             text += f", rule {ruling.live.rule}: {ruling.live.action}"

@@ -27,6 +27,7 @@ from resolver.records import RecordQueue
 from resolver.replies import Replies, ToldHits
 from resolver.resolve import Driver
 from resolver.tally import Tally, Turned
+from resolver.where_zone import WhereZone, where_zone
 
 _log = logging.getLogger("inland.serve")
 
@@ -75,6 +76,7 @@ class Service:
         self._carried = carried
         self._replies = Replies(listener, clock, answers, records, tally, policy)
         self._decider: Decider | None = None
+        self._where: WhereZone | None = None
         self._policy = policy
         self._pending: dict[AnswerKey, _Pending] = {}
         self._stopping = False
@@ -88,6 +90,7 @@ class Service:
         is_same = self._policy.generation_number == policy.generation_number
         self._decider, self._policy = decider, policy
         self._replies.set_policy(policy, decider)
+        self._where = where_zone(policy, decider, self._replies.notes)
         # In this order: native serves nothing while the generations of the two differ, so no answer
         # of one is given to a client by the views of the other.
         self._answers.set_generation(policy.generation_number)
@@ -148,6 +151,8 @@ class Service:
             return
         if miss.generation != self._policy.generation_number:
             miss = self._seen_anew(miss)
+        if self._where is not None and self._told_where(self._where, miss, arrived, now):
+            return
         pending = self._pending.get(miss.key)
         if pending is None:
             self._start(miss, arrived, now)
@@ -173,6 +178,20 @@ class Service:
         return miss._replace(
             key=miss.key._replace(view=view), client=miss.client._replace(view=view)
         )
+
+    def _told_where(self, where: WhereZone, miss: Miss, arrived: float, now: float) -> bool:
+        """Whether a client was told what is known of a name; no work comes of it."""
+        key = miss.key
+        try:
+            told = where.answer(key.view, key.question, now, self._clock.wall())
+        except Exception as error:
+            self.fault(error)
+            told = Result(Rcode.SERVFAIL, cacheable=False)
+        if told is None:
+            return False
+        self._tally.where[told.rcode == Rcode.NOERROR] += 1
+        self._replies.give(key, [(arrived, miss)], told, Books(), None)
+        return True
 
     def _sent_away(self, case: Case | None, miss: Miss, arrived: float, now: float) -> bool:
         """Whether a client over UDP was told to come back by TCP."""

@@ -68,6 +68,8 @@ class Tally:
         self.failed: dict[Route, int] = dict.fromkeys(Route, 0)
         """Lookups whose clients got SERVFAIL."""
         self.faults = 0
+        self.where: dict[bool, int] = {True: 0, False: 0}
+        """Questions of what is known of a name, by whether anything was (``where_zone.py``)."""
         self.tags: dict[int, int] = {}
         """Lookups that policy had to do with, by :mod:`resolver.tags`; hits are in native."""
         self.stale = 0

@@ -13,9 +13,11 @@ from policy.decision import Selection, Way
 from policy.inputs import PolicyInputs, Stated
 from policy.load import load_policy
 from policy.views import ClientClass
+from resolver import local
 from resolver.counters import Counters
 from resolver.metrics_policy import marks, shadow_labels
 from resolver.model import Address
+from resolver.names import Name
 from tests.rulebook import Book, Line, ruled
 from tests.small_internet import internet
 from tests.virtual_service import Client, Served
@@ -47,13 +49,17 @@ class World:
         shadow: Book | None = None,
         classes: tuple[ClientClass, ...] = (),
         plans: bool = False,
+        where: Name | None = None,
     ) -> None:
         net = internet()
         hints = tuple(net._hints)
         self.policy = base()
         self.number = 1
         policy = self._ruled(lines, shadow, classes)
-        self.served = Served(net.hosts, hints, policy, plans=plans, qname_minimisation=False)
+        settings: dict[str, Any] = {"qname_minimisation": False}
+        if where is not None:
+            settings |= {"where_zone": where, "local_zones": local.zones() | {where}}
+        self.served = Served(net.hosts, hints, policy, plans=plans, **settings)
 
     def _ruled(
         self, lines: tuple[Line, ...], shadow: Book | None, classes: tuple[ClientClass, ...]

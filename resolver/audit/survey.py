@@ -258,7 +258,7 @@ class Survey:
                 walk.done.append(done)
             return walk
         walk = self._walks[name, rtype] = Walk(name, rtype, depth, done=[done])
-        if self._core.settings.special_use and local.zone_of(name) is not None:
+        if local.zone_of(name, self._core.settings.local_zones) is not None:
             self._end(walk, Path(name, (), outcome="local"))
         elif depth >= AUDIT_DEPTH_MAX:
             self._end(walk, Path(name, (), outcome="loop"))
