@@ -256,3 +256,8 @@ class TestTrouble:
         net.run(100)
         assert len(net.scheduler) == 0
         assert net.scheduler.next_deadline() is None
+
+    def test_nobody_is_woken_for_who_has_ended(self, net: Internet) -> None:
+        net.ask("www.home.xa")
+        assert net.scheduler.advance(net.now) == []
+        assert net.scheduler.next_deadline() is None, "the wait of its last exchange"
