@@ -13,6 +13,9 @@ from resolver._native_ranges import RangeTable as RangeTable
 from resolver._native_tables import NameTable as NameTable
 from resolver._native_tables import PolicyZone as PolicyZone
 from resolver._native_tables import read_zone_file as read_zone_file
+from resolver._native_verify import canonical_rdata as canonical_rdata
+from resolver._native_verify import signed_data as signed_data
+from resolver._native_verify import verify_signatures as verify_signatures
 
 RRsetTuple = tuple[bytes, int, int, tuple[bytes, ...], tuple[bytes, ...]]
 """(owner, type, ttl, rdatas, signatures): fields of ``resolver.model.RRset``, in its order."""

@@ -343,8 +343,8 @@ MIRROR_OCTETS_MAX: Final = 8 << 30
 """Octets of one transfer or file: what so many records take; a source that goes on is cut off."""
 
 MIRROR_SIGNATURES_MAX: Final = 100_000
-"""Records up to which every signature of a zone is checked, whatever else is: some 10 seconds of
-work. In a larger zone whose signed ZONEMD covers all records, those of the apex are enough."""
+"""Records up to which every signature of a zone is checked, whatever else is: some 3 seconds of
+a core. In a larger zone whose signed ZONEMD covers all records, those of the apex are enough."""
 
 MIRROR_REFRESH_MIN: Final = 60.0
 """Least gap between two looks, whatever SOA REFRESH says: a slip must not be a flood."""

@@ -1,11 +1,12 @@
 """Whether a version of a zone may be used: consistency, size, ZONEMD, signatures.
 
 RFC 8976 (ZONEMD: scheme SIMPLE, SHA-384 and SHA-512), RFC 4035 section 2.2 (what must be signed),
-RFC 4034 sections 3 and 6, RFC 1982 (serials). The digest is made from the copy's octets; signatures
-are checked by dnspython.
+RFC 4034 sections 3 and 6, RFC 4509 (DS), RFC 1982 (serials). Digest and signatures are checked
+from the copy's octets, signatures in native and off the interpreter.
 
 Limitations: blocks (callers run it in a thread). In a zone of more than
 ``MIRROR_SIGNATURES_MAX`` records whose signed digest covers everything only the apex is checked.
+Of Ed448 keys nothing is believed.
 """
 
 import hashlib
@@ -13,23 +14,17 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import dns.dnssec
-import dns.exception
-import dns.name
 import dns.rdata
-import dns.rdataclass
-import dns.rdataset
 import dns.rdatatype
-from dns.node import Node
-from dns.rdtypes.ANY.DS import DS
 
-from resolver import limits
-from resolver.mirrors.copy import Kind, Sets, ZoneCopy
-from resolver.mirrors.intake import rdataset_of
+from resolver import limits, limits_verify
+from resolver.mirrors.copy import Kind, Sets, ZoneCopy, rrset
 from resolver.mirrors.refusal import Refused, Why
 from resolver.mirrors.wanted import Terms
-from resolver.model import Type
-from resolver.names import Name, is_subdomain, lower, to_text
+from resolver.model import RRset, Type
+from resolver.names import Name, is_subdomain, to_text
+from resolver.signatures import Keys, key_tag, keys_of, tries
+from resolver.verify import Claim, Outcome, canonical_rdata, settle
 
 ZONEMD = 63
 _SIMPLE = 1
@@ -118,18 +113,7 @@ def canonical(rtype: int, rdata: bytes) -> bytes:
     """Rdata with names in lower case where RFC 4034 section 6.2 wants it."""
     if rtype in _PLAIN:
         return rdata
-    if rtype in (Type.NS, Type.CNAME, Type.DNAME, Type.PTR):
-        return lower(rdata)
-    if rtype == Type.RRSIG:
-        end = 18
-        while rdata[end]:
-            end += 1 + rdata[end]
-        return rdata[:18] + lower(rdata[18:end]) + rdata[end:]
-    kind = dns.rdatatype.RdataType.make(rtype)
-    parsed = dns.rdata.from_wire(dns.rdataclass.IN, kind, rdata, 0, len(rdata))
-    out = parsed.to_digestable()
-    assert isinstance(out, bytes)
-    return out
+    return canonical_rdata(rtype, rdata)
 
 
 _PLAIN = frozenset(
@@ -139,8 +123,6 @@ _PLAIN = frozenset(
 
 
 # --- Signatures --------------------------------------------------------------------------------
-
-_Keys = dict[dns.name.Name, Node | dns.rdataset.Rdataset]
 
 
 def _signatures(copy: ZoneCopy, terms: Terms, digested: bool, wall: float) -> str:
@@ -155,9 +137,10 @@ def _signatures(copy: ZoneCopy, terms: Terms, digested: bool, wall: float) -> st
         if terms.signatures == "require":
             raise Refused(Why.SIGNATURES, "nothing says which key of the zone is to be trusted")
         return "no anchor"
-    keys = _trusted_keys(copy, apex, terms.anchors, wall)
+    wanted = _Wanted(copy.apex, _trusted_keys(copy, apex, terms.anchors, wall), wall)
     if digested and copy.records > limits.MIRROR_SIGNATURES_MAX:
-        _validate(copy.apex, apex, [kind for kind in apex if kind[0] != Type.RRSIG], keys, wall)
+        wanted.add(copy.apex, apex, [kind for kind in apex if kind[0] != Type.RRSIG])
+        wanted.finish()
         return "apex"
     cut: Name | None = None
     for name, sets in copy.walk():
@@ -170,43 +153,91 @@ def _signatures(copy: ZoneCopy, terms: Terms, digested: bool, wall: float) -> st
             kinds = [kind for kind in kinds if kind[0] in (Type.DS, Type.NSEC)]
         elif (Type.DNAME, 0) in sets:
             cut = name
-        _validate(name, sets, kinds, keys, wall)
+        wanted.add(name, sets, kinds)
+    wanted.finish()
     return "verified"
 
 
-def _trusted_keys(copy: ZoneCopy, apex: Sets, anchors: Sequence[str], wall: float) -> _Keys:
+def _trusted_keys(copy: ZoneCopy, apex: Sets, anchors: Sequence[str], wall: float) -> Keys:
     """The zone's keys, signed by one that an anchor names (RFC 4035 section 5.2)."""
-    owner = dns.name.from_wire(bytes(copy.apex), 0)[0]
     kind = (int(Type.DNSKEY), 0)
-    keys = rdataset_of(kind, *apex[kind])
-    trusted = dns.rdataset.Rdataset(keys.rdclass, keys.rdtype)
-    for text in anchors:
-        anchor = dns.rdata.from_text("IN", "DS", text)
-        assert isinstance(anchor, DS)
-        for key in keys:
-            try:
-                made = dns.dnssec.make_ds(owner, key, anchor.digest_type, validating=True)
-            except (dns.exception.DNSException, ValueError):
-                continue
-            if made == anchor:
-                trusted.add(key)
-    if not len(trusted):
+    rdatas = apex[kind][1]
+    named = {_ds(text) for text in anchors}
+    trusted = [
+        rdata
+        for rdata in rdatas
+        for tag, algorithm, digest_type, digest in named
+        if (algorithm, tag) == (rdata[3], key_tag(rdata))
+        and digest_type in _DS_DIGESTS
+        and _DS_DIGESTS[digest_type](copy.apex + rdata).digest() == digest
+    ]
+    if not trusted:
         raise Refused(Why.SIGNATURES, "none of the zone's keys is one that is trusted")
-    _validate(copy.apex, apex, [kind], {owner: trusted}, wall)
-    return {owner: keys}
+    wanted = _Wanted(copy.apex, keys_of(trusted), wall)
+    wanted.add(copy.apex, apex, [kind])
+    wanted.finish()
+    return keys_of(rdatas)
 
 
-def _validate(name: Name, sets: Sets, kinds: Sequence[Kind], keys: _Keys, wall: float) -> None:
-    owner = dns.name.from_wire(bytes(name), 0)[0]
-    for kind in kinds:
-        signed = sets.get((int(Type.RRSIG), kind[0]))
-        what = f"{to_text(name)} {dns.rdatatype.to_text(dns.rdatatype.RdataType.make(kind[0]))}"
-        if signed is None:
-            raise Refused(Why.SIGNATURES, f"{what} is not signed")
-        signatures = rdataset_of((int(Type.RRSIG), kind[0]), *signed)
-        try:
-            dns.dnssec.validate(
-                (owner, rdataset_of(kind, *sets[kind])), (owner, signatures), keys, None, wall
-            )
-        except dns.exception.DNSException as error:
-            raise Refused(Why.SIGNATURES, f"{what}: {error}") from error
+_DS_DIGESTS: dict[int, Callable[[bytes], "hashlib._Hash"]] = {
+    1: hashlib.sha1,
+    2: hashlib.sha256,
+    4: hashlib.sha384,
+}
+"""Digests of DS records. What an operator has stated with SHA-1 counts (RFC 8624 section 3.3)."""
+
+
+def _ds(text: str) -> tuple[int, int, int, bytes]:
+    """Key tag, algorithm, digest type and digest of an anchor."""
+    rdata = dns.rdata.from_text("IN", "DS", text).to_wire()
+    assert rdata is not None
+    return int.from_bytes(rdata[:2]), rdata[2], rdata[3], rdata[4:]
+
+
+class _Wanted:
+    """RRsets that must be signed, verified some hundreds at a time."""
+
+    def __init__(self, apex: Name, keys: Keys, wall: float) -> None:
+        self._apex = apex
+        self._keys = keys
+        self._wall = wall
+        self._claims: list[Claim] = []
+
+    def add(self, name: Name, sets: Sets, kinds: Sequence[Kind]) -> None:
+        """These RRsets of a name. Raises ``Refused``, maybe for one that was added before."""
+        for rtype, _ in kinds:
+            found = rrset(name, sets, rtype)
+            assert found is not None
+            if not found.signatures:
+                raise Refused(Why.SIGNATURES, f"{_what(found)} is not signed")
+            self._claims.append(Claim(found, tries(found, self._apex, self._keys, self._wall)))
+            if len(self._claims) == limits_verify.VERIFY_JOBS_MAX:
+                self.finish()
+
+    def finish(self) -> None:
+        """Verify what has been added. Raises ``Refused``."""
+        # The operator names the keys: RSA with SHA-1 counts where a key of it is named.
+        for claim, found in zip(self._claims, settle(self._claims, sha1=True), strict=True):
+            if found.signature is None:
+                raise Refused(Why.SIGNATURES, f"{_what(claim.rrset)}: {_WRONG[found.outcome]}")
+            if found.expanded:
+                # RFC 4035 section 2.2: the labels of a zone's signatures are those of the owner.
+                # A wildcard's signature would let its records stand in the place of a name's own.
+                raise Refused(
+                    Why.SIGNATURES, f"{_what(claim.rrset)}: the signature is that of a wildcard"
+                )
+        self._claims.clear()
+
+
+_WRONG = {
+    None: "no signature by a key of the zone is in force",
+    Outcome.BOGUS: "no signature is right",
+    Outcome.UNSUPPORTED: "signed with what is not supported only",
+    Outcome.MALFORMED: "a signature or key is malformed",
+}
+
+
+def _what(found: RRset) -> str:
+    return (
+        f"{to_text(found.name)} {dns.rdatatype.to_text(dns.rdatatype.RdataType.make(found.rtype))}"
+    )

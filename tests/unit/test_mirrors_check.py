@@ -3,8 +3,12 @@
 import hashlib
 import time
 
+import dns.dnssec
+import dns.name
+import dns.rdata
 import dns.zone
 import pytest
+from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.zonetypes import DigestHashAlgorithm
 
 from resolver.mirrors.check import Checks, check, digest, newer
@@ -25,6 +29,9 @@ def copy_of(zone: dns.zone.Zone | str, origin: str = "shop.") -> ZoneCopy:
 
 def strict(origin: str = "shop.") -> Terms:
     return Terms("require", "require", (signer().anchor(origin),))
+
+
+SIGNED = Terms("off", "require", strict().anchors)
 
 
 @pytest.mark.parametrize("algorithm", [DigestHashAlgorithm.SHA384, DigestHashAlgorithm.SHA512])
@@ -175,3 +182,56 @@ def test_files_that_are_no_zone(text: str, why: Why) -> None:
     with pytest.raises(Refused) as refused:
         check(copy_of(text), None, Terms("off", "off"), NOW)
     assert refused.value.why is why
+
+
+def test_a_wildcard_record_in_the_place_of_a_names_own_is_refused() -> None:
+    text = written(signed("shop.", text_of(SHOP), None))
+    wild = next(row for row in text.splitlines() if row.startswith("*.wild.shop. 300 IN RRSIG TXT"))
+    forged = text.replace("*.wild.shop. 300 IN TXT", "x.wild.shop. 300 IN TXT", 1)
+    forged = forged.replace(wild, wild.replace("*.wild", "x.wild"))
+    # What the signature says of the name itself is right, only that it is not a zone's content.
+    with pytest.raises(Refused, match=r"x\.wild\.shop\. TXT: .* wildcard"):
+        check(copy_of(without_nsec(forged, "*.wild")), None, SIGNED, NOW)
+
+
+def without_nsec(text: str, owner: str) -> str:
+    rows = text.splitlines()
+    return "\n".join(row for row in rows if not (row.startswith(owner) and "NSEC" in row)) + "\n"
+
+
+def test_one_right_signature_is_enough_whatever_stands_beside_it() -> None:
+    text = written(signed("shop.", text_of(SHOP), None))
+    row = next(one for one in text.splitlines() if one.startswith("www.shop. 300 IN RRSIG A "))
+    head, _, octets = row.rpartition(" ")
+    wrong = f"{head} {'B' if octets[0] == 'A' else 'A'}{octets[1:]}"
+    assert check(copy_of(f"{text}{wrong}\n"), None, SIGNED, NOW).signatures == "verified"
+    with pytest.raises(Refused, match=r"www\.shop\. A: no signature is right"):
+        check(copy_of(text.replace(row, wrong)), None, SIGNED, NOW)
+
+
+def test_a_forged_signature_in_a_zone_of_many_batches_is_found() -> None:
+    names = "".join(f"n{number}.shop. 300 IN A 11.1.1.1\n" for number in range(400))
+    text = written(signed("shop.", text_of(SHOP) + names, None))
+    assert check(copy_of(text), None, SIGNED, NOW).signatures == "verified"
+    forged = text.replace("n399.shop. 300 IN A 11.1.1.1", "n399.shop. 300 IN A 11.1.1.2")
+    with pytest.raises(Refused, match=r"n399\.shop\. A: no signature is right"):
+        check(copy_of(forged), None, SIGNED, NOW)
+
+
+def test_keys_of_an_algorithm_that_is_not_known_are_told_apart() -> None:
+    text = written(signed("shop.", text_of(SHOP), None))
+    key = dns.rdata.from_text("IN", "DNSKEY", "257 3 16 " + "AA" * 38)
+    assert isinstance(key, DNSKEY)
+    anchor = dns.dnssec.make_ds(dns.name.from_text("shop."), key, "SHA384").to_text()
+    with_key = f"{text}shop. 3600 IN DNSKEY {key}\n"
+    made = text.splitlines()
+    row = next(one for one in made if one.startswith("shop. 3600 IN RRSIG DNSKEY 13"))
+    fields = row.split()
+    fields[5], fields[10] = "16", str(dns.dnssec.key_id(key))
+    with pytest.raises(Refused, match=r"shop\. DNSKEY: signed with what is not supported only"):
+        check(
+            copy_of(f"{with_key}{' '.join(fields)}\n"),
+            None,
+            Terms("off", "require", (anchor,)),
+            NOW,
+        )

@@ -15,5 +15,6 @@ pub mod plan;
 pub mod policy_zone;
 pub mod ranges;
 pub mod sys;
+pub mod verify;
 pub mod wire;
 pub mod zone_file;

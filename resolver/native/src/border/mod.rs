@@ -7,6 +7,7 @@ mod net;
 mod plans;
 mod policy_zones;
 mod ranges;
+mod verify;
 mod wire;
 
 use pyo3::exceptions::PyValueError;
@@ -23,6 +24,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ranges::register(module)?;
     names::register(module)?;
     policy_zones::register(module)?;
+    verify::register(module)?;
     net::register(module)
 }
 
