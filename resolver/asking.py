@@ -6,8 +6,9 @@ with the wrong letter case are asked for again over TCP (RFC 7766 section 5), a 
 not know EDNS is asked without it (RFC 6891 section 7).
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from policy.decision import PLAIN, Way
@@ -16,7 +17,6 @@ from resolver.contest import Candidate, Contest, Step
 from resolver.delegation import Delegation
 from resolver.minimise import Shown
 from resolver.model import (
-    Ask,
     Failure,
     Message,
     Outcome,
@@ -29,6 +29,7 @@ from resolver.model import (
 )
 from resolver.names import Name
 from resolver.plan import Punt
+from resolver.quick import new_ask
 from resolver.response import Broken, Lame, Meaning, classify
 from resolver.scrub import scrub
 from resolver.selection import forbids, is_closed
@@ -43,6 +44,7 @@ from resolver.wishes import (
     Probe,
     Tried,
     Wish,
+    new_await,
 )
 
 
@@ -56,6 +58,11 @@ class Reply(NamedTuple):
     candidate: Candidate
     question: Question
     strict: bool = False
+
+
+_new_reply: Callable[[tuple[Meaning, Message, Candidate, Question, bool]], Reply] = partial(
+    tuple.__new__, Reply
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +173,20 @@ class _Asking:
             recursion = task.selection.way is Way.FORWARD
         stream = transport is Transport.TCP
         wait = limits.TCP_SECONDS if stream else server.wait(candidate.tries)
-        ask = Ask(
-            candidate.address,
-            self.shown.to(label.verdict, task.core.settings.strict_abroad),
-            label,
-            limits.TCP_SECONDS if stream else limits.EXCHANGE_SECONDS,
-            transport,
-            server.no_edns_until <= task.now if edns is None else edns,
-            task.core.settings.randomise_case and not stream,
-            not recursion and task.core.proofs.wants_identity(candidate.address),
-            candidate.tries == 0,
-            self.shown.needed,
-            recursion,
+        ask = new_ask(
+            (
+                candidate.address,
+                self.shown.to(label.verdict, task.core.settings.strict_abroad),
+                label,
+                limits.TCP_SECONDS if stream else limits.EXCHANGE_SECONDS,
+                transport,
+                server.no_edns_until <= task.now if edns is None else edns,
+                task.core.settings.randomise_case and not stream,
+                not recursion and task.core.proofs.wants_identity(candidate.address),
+                candidate.tries == 0,
+                self.shown.needed,
+                recursion,
+            )
         )
         needless = contest.is_needless(candidate, task.now)
         tried = Tried(ask, self.cut.zone, candidate.name, candidate.tier, needless)
@@ -185,7 +194,7 @@ class _Asking:
         candidate.waiting += 1
         self.sent.append(tried)
         began, until = task.now, contest.wake_at(wait, task.now)
-        news = yield Await(tried, until)
+        news = yield new_await((tried, until))
         if isinstance(news, Elapsed):
             self._silent(candidate, began)
             return None
@@ -225,8 +234,10 @@ class _Asking:
             # A forwarder answers from its cache: who offers recursion has the last word (RFC 1034
             # section 4.3.1).
             message = message._replace(authoritative=message.recursive, recursive=False)
-        meaning: Meaning = Broken("truncated")  # a stream has room for everything
-        if not message.truncated:
+        meaning: Meaning
+        if message.truncated:
+            meaning = Broken("truncated")  # a stream has room for everything
+        else:
             meaning = classify(message, self.cut.zone, question, settings.ttl_negative_max)
         tried.outcome, tried.rtt = meaning.told, outcome.rtt
         if isinstance(meaning, Lame | Broken):
@@ -238,7 +249,8 @@ class _Asking:
                 core.servers.set_lame(candidate.address, self.cut.zone, now)
                 core.planner.struck(core, self.cut.zone, candidate.address)
             return None
-        return Reply(meaning, message, candidate, question, abroad and settings.strict_abroad)
+        strict = abroad and settings.strict_abroad
+        return _new_reply((meaning, message, candidate, question, strict))
 
     def _again(self, tried: Tried, outcome: Outcome) -> tuple[str, Transport, bool | None] | None:
         """Whether the same server is to be asked at once in another way: how it is told in the

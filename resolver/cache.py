@@ -4,7 +4,8 @@ RRsets (RFC 2181, RFC 2308) hold no verdict; replies are held under the generati
 that made them and are never served under another. Both are bounded in octets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, final
 
 from resolver import _native
@@ -114,6 +115,9 @@ class AnswerKey(NamedTuple):
     question: Question
     do: bool
     cd: bool
+
+
+new_key: Callable[[tuple[int, Question, bool, bool]], AnswerKey] = partial(tuple.__new__, AnswerKey)
 
 
 def build_answer(

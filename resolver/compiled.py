@@ -23,7 +23,7 @@ MODULES = (
     "resolver.delegation", "resolver.descend", "resolver.exchange", "resolver.failures",
     "resolver.forge", "resolver.forward", "resolver.iterate", "resolver.limits", "resolver.listen",
     "resolver.local", "resolver.lookups", "resolver.minimise", "resolver.model", "resolver.names",
-    "resolver.payers", "resolver.plan", "resolver.replies", "resolver.resolve",
+    "resolver.payers", "resolver.plan", "resolver.quick", "resolver.replies", "resolver.resolve",
     "resolver.response", "resolver.schedule", "resolver.scrub", "resolver.selection",
     "resolver.serve", "resolver.servers", "resolver.stale", "resolver.tags", "resolver.tally",
     "resolver.task", "resolver.wire", "resolver.wishes", "resolver.worst",

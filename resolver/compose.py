@@ -5,7 +5,8 @@ RFC 9520 section 3.2 (how long a denial or a failure is kept). Responses are min
 and for a denial its proof. AD is never set, since nothing is validated yet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 from resolver.limits import ANSWER_EMPTY_SECONDS, ANSWER_FAILURE_SECONDS
@@ -34,14 +35,20 @@ class Sections(NamedTuple):
     lifetime: float
 
 
+_Section = tuple[RRset, ...]
+_new_sections: Callable[
+    [tuple[int, _Section, _Section, tuple[tuple[int, str], ...], float]], Sections
+] = partial(tuple.__new__, Sections)
+
+
 def compose(result: Result, question: Question, do: bool) -> Sections:
     """The sections that a client with or without DO gets for ``question``."""
     answer, authority = result.answer, result.authority
     if not do:
         answer = _without_dnssec(answer, question.rtype)
         authority = _without_dnssec(authority, question.rtype)
-    return Sections(
-        result.rcode, answer, authority, result.ede, _lifetime(result, answer, authority)
+    return _new_sections(
+        (result.rcode, answer, authority, result.ede, _lifetime(result, answer, authority))
     )
 
 

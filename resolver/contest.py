@@ -7,9 +7,8 @@ how it does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, final
 
 from policy.decision import PLAIN, Selection
 from resolver import limits
@@ -32,18 +31,23 @@ class Step(Enum):
     OVER = auto()  # nothing is left
 
 
-@dataclass(slots=True)
+@final
 class Candidate:
     """One address of the zone in this lookup."""
 
-    address: Address
-    name: Name
-    tier: int
-    server: Server
-    claimed: bool = False  # says that it is in home
-    tries: int = 0
-    waiting: int = 0  # asks sent and neither answered nor given up
-    failed: bool = False
+    __slots__ = ("address", "claimed", "failed", "name", "server", "tier", "tries", "waiting")
+
+    def __init__(
+        self, address: Address, name: Name, tier: int, server: Server, claimed: bool = False
+    ) -> None:
+        self.address = address
+        self.name = name
+        self.tier = tier
+        self.server = server
+        self.claimed = claimed  # says that it is in home
+        self.tries = 0
+        self.waiting = 0  # asks sent and neither answered nor given up
+        self.failed = False
 
     @property
     def spent(self) -> bool:

@@ -12,6 +12,7 @@ from typing import final
 from resolver import _native
 from resolver.counters import Clock, Counters
 from resolver.model import Address, Ask, Failure, Label, Outcome, Transport
+from resolver.quick import new_outcome
 from resolver.wire import message_from_tuple
 
 FAILURES: tuple[Failure | None, ...] = (
@@ -81,11 +82,13 @@ class NativeDoor:
         return [
             (
                 ticket,
-                Outcome(
-                    message=message_from_tuple(message) if message else None,
-                    failure=FAILURES[failure],
-                    rtt=rtt,
-                    size=size,
+                new_outcome(
+                    (
+                        message_from_tuple(message) if message else None,
+                        FAILURES[failure],
+                        rtt,
+                        size,
+                    )
                 ),
             )
             for ticket, failure, message, rtt, size in self._native.take(self.outcomes_max)

@@ -24,6 +24,7 @@ from resolver.model import (
     Type,
 )
 from resolver.names import Name, from_wire
+from resolver.quick import new_question
 from resolver.response import YXDOMAIN, Alias, Negative, Positive, TooLong, synthesise
 from resolver.task import Task
 from resolver.wishes import News, Wish
@@ -74,7 +75,7 @@ def follow(
     name = question.name
     while name not in seen and len(seen) < limits.ALIASES_MAX:
         seen.add(name)
-        link = Question(name, question.rtype)
+        link = question if name == question.name else new_question((name, question.rtype))
         if (found := local.answer(link, task.core.settings.local_zones)) is not None:
             return found._replace(answer=(*answer, *found.answer))
         piece = yield from fetch(task, link)

@@ -4,14 +4,16 @@ RFC 1035 section 4.2, RFC 7766. Access list, malformed packets and questions tha
 resolution are dealt with in native and counted there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, final
 
 from resolver import _native
-from resolver.cache import Answer, AnswerKey, AnswerStore
+from resolver.cache import Answer, AnswerKey, AnswerStore, new_key
 from resolver.counters import TRANSPORTS, Clock, Counters
-from resolver.model import Address, ClientContext, Question, address_text
+from resolver.model import Address, ClientContext, address_text
 from resolver.names import Name
+from resolver.quick import new_client, new_question
 
 
 class Miss(NamedTuple):
@@ -25,16 +27,23 @@ class Miss(NamedTuple):
     generation: int = 0  # of the policy that its view is of
 
 
+_new_miss: Callable[[tuple[int, AnswerKey, int, bool, ClientContext, int]], Miss] = partial(
+    tuple.__new__, Miss
+)
+
+
 def miss_from_tuple(miss: "_native.MissTuple") -> Miss:
     """Read a miss as native tells it."""
     token, name, rtype, rclass, recursion, do, cd, transport, address, view, generation = miss
-    return Miss(
-        token,
-        AnswerKey(view, Question(Name(name), rtype), do, cd),
-        rclass,
-        recursion,
-        ClientContext(TRANSPORTS[transport], Address(address), view),
-        generation,
+    return _new_miss(
+        (
+            token,
+            new_key((view, new_question((Name(name), rtype)), do, cd)),
+            rclass,
+            recursion,
+            new_client((TRANSPORTS[transport], Address(address), view)),
+            generation,
+        )
     )
 
 

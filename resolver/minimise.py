@@ -13,11 +13,14 @@ Limitations: where a server serves the zone below as well, no cut shows, and oth
 zone above may be shown one label of the zone below.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from resolver import limits
 from resolver.model import Question, Type, Verdict
 from resolver.names import Name, label_count, suffix
+from resolver.quick import new_question
 
 
 class Shown(NamedTuple):
@@ -30,6 +33,9 @@ class Shown(NamedTuple):
     def to(self, verdict: Verdict, strict: bool) -> Question:
         """What a server is asked; ``strict``: ``border.privacy``."""
         return self.abroad if strict and verdict is not Verdict.DOMESTIC else self.home
+
+
+_new_shown: Callable[[tuple[Question, Question, int]], Shown] = partial(tuple.__new__, Shown)
 
 
 class Minimiser:
@@ -52,12 +58,12 @@ class Minimiser:
         self._abroad = max(self._abroad, needed)
         home = self._question if self._whole else self._part(self._at_home)
         same = self._abroad == self._at_home and not self._whole
-        return Shown(home, home if same else self._part(self._abroad), needed)
+        return _new_shown((home, home if same else self._part(self._abroad), needed))
 
     def _part(self, count: int) -> Question:
         if count >= self._labels:
             return self._question
-        return Question(suffix(self._question.name, count), Type.A)
+        return new_question((suffix(self._question.name, count), Type.A))
 
     def is_whole(self, question: Question) -> bool:
         """Whether ``question`` is the whole question and not a step towards it."""

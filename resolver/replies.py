@@ -30,6 +30,7 @@ from resolver.model import (
     Transport,
 )
 from resolver.names import Name
+from resolver.quick import new_record
 from resolver.records import RecordQueue
 from resolver.tags import NO_EFFECT, Effect
 from resolver.tally import Tally, Turned, first_abroad
@@ -192,8 +193,8 @@ class Replies:
                 self._replies.append((miss.token, answer))
             tally.lookup(miss.client.transport, route, destination, reason, 1, zone)
             tally.seconds[route].observe(seconds)
-            self._records.put(
-                Record(
+            record = new_record(
+                (
                     self._clock.wall(),
                     key.question,
                     miss.client,
@@ -209,6 +210,7 @@ class Replies:
                     live.action,
                 )
             )
+            self._records.put(record)
             exchanges = ()  # joined clients share the route; the work is told once
 
     def internal(self, question: Question, purpose: Purpose, result: Result, books: Books) -> None:

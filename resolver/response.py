@@ -8,16 +8,17 @@ Limitations: a reply without AA but with RA comes from a cache that should not b
 as lame; without either it is taken, with a lower rank (home-made servers forget AA).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, NamedTuple
 
 from resolver import limits
 from resolver.model import Message, Question, Rcode, RRset, Type
 from resolver.names import Name, from_wire, is_subdomain, replace_suffix
 
 
-@dataclass(frozen=True, slots=True)
-class Positive:
+class Positive(NamedTuple):
     """Records of the type asked for, after ``chain`` (aliases within the zone, in order)."""
 
     chain: tuple[RRset, ...]
@@ -29,8 +30,7 @@ class Positive:
         return "positive"
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(NamedTuple):
     """The chain leads to ``target``, which must be asked for elsewhere or again."""
 
     chain: tuple[RRset, ...]
@@ -42,8 +42,7 @@ class Alias:
         return "alias"
 
 
-@dataclass(frozen=True, slots=True)
-class Negative:
+class Negative(NamedTuple):
     """NODATA or NXDOMAIN for ``name`` (the end of ``chain``). ``soa`` is ``None`` when the reply
     had none: then it is not cached (RFC 2308 section 5)."""
 
@@ -60,8 +59,7 @@ class Negative:
         return "nxdomain" if self.nxdomain else "nodata"
 
 
-@dataclass(frozen=True, slots=True)
-class Referral:
+class Referral(NamedTuple):
     """A cut strictly below the zone asked, at or above the name."""
 
     ns: RRset
@@ -99,6 +97,10 @@ class TooLong:
         return "toolong"
 
 
+_Section = tuple[RRset, ...]
+_new_positive: Callable[[tuple[_Section, _Section]], Positive] = partial(tuple.__new__, Positive)
+_new_referral: Callable[[tuple[RRset, RRset | None]], Referral] = partial(tuple.__new__, Referral)
+
 Meaning = Positive | Alias | Negative | TooLong | Referral | Lame | Broken
 
 _SOUND = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
@@ -130,7 +132,7 @@ def classify(
     if (chain or records or message.rcode == Rcode.NXDOMAIN) and _from_cache(message):
         return Lame("lame")
     if records:
-        return Positive(chain, records)
+        return _new_positive((chain, records))
     if not chain and (referral := _referral(message, zone, question.name)):
         return referral
     negative = _negative(message, zone, chain, name, ttl_negative_max)
@@ -214,7 +216,7 @@ def _referral(message: Message, zone: Name, name: Name) -> Referral | Lame | Non
         return None
     ns = below[0]
     ds = [r for r in message.authority if r.rtype == Type.DS and r.name == ns.name]
-    return Referral(ns, ds[0] if ds else None)
+    return _new_referral((ns, ds[0] if ds else None))
 
 
 def _from_cache(message: Message) -> bool:

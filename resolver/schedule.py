@@ -34,7 +34,7 @@ from resolver.model import (
 from resolver.payers import books, payers, tickets, waits_above
 from resolver.plan import Punt
 from resolver.task import Flight, Sameness, Task, Waits, probing
-from resolver.wishes import Arrived, Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
+from resolver.wishes import Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
 
 
 class Scheduler:
@@ -155,7 +155,7 @@ class Scheduler:
             if task.over:
                 tried.outcome, tried.rtt = "late", outcome.rtt
             else:
-                task.inbox.append(Arrived(tried, outcome))
+                task.arrived(tried, outcome)
                 self._wake(task)
 
     def advance(self, now: float, heard: float | None = None) -> list[tuple[int, Ask]]:
@@ -258,7 +258,7 @@ class Scheduler:
         else:
             self.tickets += 1
             self.needless += tried.needless
-            flight = Flight(self.tickets, ask, sameness, [])
+            flight = Flight(self.tickets, ask, sameness)
             self._flights[flight.ticket] = self._latest[sameness] = flight
             self._batch.append((flight.ticket, ask))
             self.core.servers.get(ask.address).under_way += 1

@@ -8,11 +8,10 @@ and meta-types (RFC 6895 section 3.1), RD=0.
 """
 
 import logging
-from dataclasses import dataclass, field
 from typing import final
 
 from policy.border import Policy
-from policy.decision import PLAIN, Selection
+from policy.decision import PLAIN
 from resolver import limits
 from resolver.cache import AnswerKey, AnswerStore
 from resolver.carried import Carried
@@ -36,20 +35,30 @@ _META_TYPES = frozenset({Type.OPT, *range(128, 255)})
 
 
 @final
-@dataclass(slots=True, eq=False)
 class _Pending:
     """A lookup under way with the clients that wait for it: each with its time of arrival."""
 
-    key: AnswerKey
-    waiting: list[tuple[float, Miss]] = field(default_factory=list)
-    case: Case | None = None  # what rules have to do with it
-    lookup: Lookup | None = None  # of the stage under way, with what it asks
-    question: Question | None = None
-    selection: Selection = PLAIN
-    purpose: Purpose = Purpose.ANSWER
-    late: bool = False  # it takes longer than clients wait
-    shown: bool = False  # clients have got stale data meanwhile
-    left: bool = False  # another policy is in force: nobody waits here any more
+    __slots__ = (
+        "case", "key", "late", "left", "lookup", "purpose", "question", "selection", "shown",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        key: AnswerKey,
+        waiting: list[tuple[float, Miss]],
+        purpose: Purpose = Purpose.ANSWER,
+    ) -> None:
+        self.key = key
+        self.waiting = waiting
+        self.purpose = purpose
+        self.case: Case | None = None  # what rules have to do with it
+        self.lookup: Lookup | None = None  # of the stage under way, with what it asks
+        self.question: Question | None = None
+        self.selection = PLAIN
+        self.late = False  # it takes longer than clients wait
+        self.shown = False  # clients have got stale data meanwhile
+        self.left = False  # another policy is in force: nobody waits here any more
 
 
 @final
@@ -248,7 +257,7 @@ class Service:
         that end join. What fails leaves the old answer its time."""
         if key in self._pending:
             return
-        pending = _Pending(key, purpose=Purpose.REFRESH)
+        pending = _Pending(key, [], Purpose.REFRESH)
         if self._decider is not None:
             if key.view > len(self._policy.views):
                 return

@@ -6,7 +6,6 @@ Only :mod:`resolver.schedule` steps a task; a resolution sees ``core``, ``now``,
 
 import heapq
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from policy.decision import PLAIN, Selection
@@ -16,6 +15,7 @@ from resolver.model import (
     Ask,
     Ede,
     LocalStep,
+    Outcome,
     Purpose,
     Question,
     Rcode,
@@ -37,6 +37,7 @@ from resolver.wishes import (
     Steps,
     Tried,
     Wish,
+    new_arrived,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ class Task:
     def has_news(self) -> bool:
         """Whether an exchange has ended that the resolution has not heard of yet."""
         return bool(self.inbox)
+
+    def arrived(self, tried: Tried, outcome: Outcome) -> None:
+        """An exchange of this resolution has ended."""
+        self.inbox.append(new_arrived((tried, outcome)))
 
     def mirror_used(self, zone: Name, serial: int, question: Question, outcome: str) -> None:
         """A mirror answered or delegated in the place of an exchange."""
@@ -187,14 +192,17 @@ Sameness = tuple[Address, Question, Transport, bool, bool]
 """What makes two asks one: the last are whether EDNS is used, and RD."""
 
 
-@dataclass(slots=True, eq=False)
+@final
 class Flight:
     """An exchange under way, and the resolutions that hear of its end."""
 
-    ticket: int
-    ask: Ask
-    sameness: Sameness
-    hearers: list[tuple[Task, Tried]]
+    __slots__ = ("ask", "hearers", "sameness", "ticket")
+
+    def __init__(self, ticket: int, ask: Ask, sameness: Sameness) -> None:
+        self.ticket = ticket
+        self.ask = ask
+        self.sameness = sameness
+        self.hearers: list[tuple[Task, Tried]] = []
 
 
 def probing(task: Task, wish: Probe) -> Steps:

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 
 from resolver import _native
 from resolver.model import Edns, Message, Question, RRset
+from resolver.names import Name
+from resolver.quick import new_message, new_question
 
 if TYPE_CHECKING:
-    from resolver._native import MessageTuple, RRsetTuple
+    from resolver._native import EdnsTuple, MessageTuple, RRsetTuple
 
 rrset_from_tuple: Callable[["RRsetTuple"], RRset] = partial(tuple.__new__, RRset)
 """The RRset that native describes."""
 
-_question: Callable[[tuple[bytes, int]], Question] = partial(tuple.__new__, Question)
+_edns: Callable[["EdnsTuple"], Edns] = partial(tuple.__new__, Edns)
 
 
 def rrsets_from_tuples(section: Iterable["RRsetTuple"]) -> tuple[RRset, ...]:
     """A section of a message, in its order."""
-    return tuple(map(rrset_from_tuple, section))
+    return tuple(map(rrset_from_tuple, section)) if section else ()
 
 
 def message_from_tuple(fields: "MessageTuple") -> Message:
@@ -31,16 +33,18 @@ def message_from_tuple(fields: "MessageTuple") -> Message:
     rcode, authoritative, truncated, recursive, question, answer, authority, additional, edns = (
         fields
     )
-    return Message(
-        rcode,
-        authoritative,
-        truncated,
-        recursive,
-        _question(question) if question else None,
-        rrsets_from_tuples(answer),
-        rrsets_from_tuples(authority),
-        rrsets_from_tuples(additional),
-        Edns(*edns) if edns else None,
+    return new_message(
+        (
+            rcode,
+            authoritative,
+            truncated,
+            recursive,
+            new_question((Name(question[0]), question[1])) if question else None,
+            rrsets_from_tuples(answer),
+            rrsets_from_tuples(authority),
+            rrsets_from_tuples(additional),
+            _edns(edns) if edns else None,
+        )
     )
 
 

@@ -4,40 +4,49 @@ A resolution is a generator: it yields a wish, the scheduler grants it and sends
 Wishes are values, so the same resolution runs on sockets and in virtual time.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, final
 
 from resolver.model import Address, Ask, Exchange, Label, Outcome, Purpose, Question, Result
 from resolver.names import Name
+from resolver.quick import new_exchange
 
 
-@dataclass(slots=True, eq=False)
+@final
 class Tried:
     """An exchange as the books keep it: the ask, what it was for, and how it ended."""
 
-    ask: Ask
-    zone: Name
-    server: Name | None
-    tier: int
-    needless: bool = False
-    ticket: int = 0
-    outcome: str = "unanswered"
-    rtt: float = 0.0
+    __slots__ = ("ask", "needless", "outcome", "rtt", "server", "ticket", "tier", "zone")
+
+    def __init__(
+        self, ask: Ask, zone: Name, server: Name | None, tier: int, needless: bool = False
+    ) -> None:
+        self.ask = ask
+        self.zone = zone
+        self.server = server
+        self.tier = tier
+        self.needless = needless
+        self.ticket = 0
+        self.outcome = "unanswered"
+        self.rtt = 0.0
 
     def exchange(self) -> Exchange:
         """The exchange as the record and ``explain`` show it."""
         ask = self.ask
-        return Exchange(
-            self.zone,
-            self.server,
-            ask.address,
-            ask.question,
-            ask.transport,
-            ask.label,
-            self.tier,
-            self.outcome,
-            self.rtt,
+        return new_exchange(
+            (
+                self.zone,
+                self.server,
+                ask.address,
+                ask.question,
+                ask.transport,
+                ask.label,
+                self.tier,
+                self.outcome,
+                self.rtt,
+            )
         )
 
 
@@ -47,6 +56,9 @@ class Await(NamedTuple):
 
     tried: Tried | None
     until: float
+
+
+new_await: Callable[[tuple[Tried | None, float]], Await] = partial(tuple.__new__, Await)
 
 
 class LookUpAll(NamedTuple):
@@ -82,6 +94,9 @@ class Arrived(NamedTuple):
 
     tried: Tried
     outcome: Outcome
+
+
+new_arrived: Callable[[tuple[Tried, Outcome]], Arrived] = partial(tuple.__new__, Arrived)
 
 
 @dataclass(frozen=True, slots=True)
