@@ -227,14 +227,16 @@ class Decider:
         live_waits = any(stage.live.waits for stage in case.stages)
         if live_waits or any(stage.shadow.waits for stage in case.stages):
             case.facts = self._facts(case, result, now)
+        # A failure is told as without rules: the aliases that led to it are not an answer.
+        found = result if result.rcode != Rcode.SERVFAIL else result._replace(answer=())
         if case.made is not None or not live_waits:
-            return result
+            return found
         final, at = self._final(case, live=True)
         if final.action is Action.NONE:
-            return result
+            return found
         case.made = final
         if final.action not in ALTERING:
-            return result
+            return found
         asked = case.stages[at].asked
         done = altered(final, Question(asked.name, asked.rtype), _before(result.answer, asked.name))
         if done.onward is not None:

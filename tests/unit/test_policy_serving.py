@@ -128,6 +128,7 @@ class TestAliases:
         assert reply.rcode() == dns.rcode.SERVFAIL
         sent = [ask for ask in world.served.door.sent if ask.question.name == name("www.shop.comx")]
         assert all(ask.address[0] == 11 for ask in sent)
+        assert list(reply.answer) == [], "a failure is told alone, as without rules"
 
     def test_a_loop_through_names_that_are_asked_ends(self, make: Make) -> None:
         world = make(
