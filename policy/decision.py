@@ -129,6 +129,13 @@ class Names(Protocol):
         """Whether the name, or a wildcard above it, is listed, and with what."""
 
 
+class Ranges(Protocol):
+    """A table of addresses (``resolver._native.RangeLayer`` is one)."""
+
+    def steps(self) -> tuple[int, int]:
+        """Its size: steps of IPv4 and of IPv6."""
+
+
 class Rulebook(Protocol):
     """A policy's word on lookups. Immutable, bounded work, no clock and no chance of its own."""
 
@@ -163,7 +170,16 @@ class Rulebook(Protocol):
         ``countries``: of the addresses, in their order; left out, any country is possible."""
 
     def concerns_answers(self) -> bool:
-        """Whether some rule for all names matches on what an answer holds, or on its status."""
+        """Whether some rule for all names matches on what an answer holds, or on its status, apart
+        from :meth:`concerned_ranges`."""
+
+    def concerns_servers(self) -> bool:
+        """Whether some rule for all names matches on name servers: then :meth:`concerned_servers`
+        is asked, and again when more is known of them."""
+
+    def concerned_ranges(self) -> Sequence[Ranges]:
+        """Addresses on which a rule for all names matches where they stand in an answer. Native
+        leaves such answers to Python."""
 
 
 class Silent:
@@ -205,3 +221,11 @@ class Silent:
     def concerns_answers(self) -> bool:
         """None does."""
         return False
+
+    def concerns_servers(self) -> bool:
+        """None does."""
+        return False
+
+    def concerned_ranges(self) -> Sequence[Ranges]:
+        """None."""
+        return ()

@@ -26,6 +26,7 @@ from policy.decision import (
     Facts,
     Hit,
     Names,
+    Ranges,
     Rulebook,
     Selection,
     Silent,
@@ -172,6 +173,17 @@ class Engine:
     ) -> bool:
         """Whether some book may match on these servers."""
         return any(book.concerned_servers(names, addresses, countries) for book in self._books)
+
+    def concerns_servers(self) -> bool:
+        """Whether some book matches on servers."""
+        return any(book.concerns_servers() for book in self._books)
+
+    def concerned_ranges(self) -> Sequence[Ranges]:
+        """Those of all books."""
+        found: list[Ranges] = []
+        for book in self._books:
+            found += book.concerned_ranges()
+        return found
 
     def concerns_answers(self) -> bool:
         """Whether some book matches on answers."""

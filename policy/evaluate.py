@@ -13,7 +13,18 @@ Limitations: server and answer criteria are walked one by one, for the few rules
 from collections.abc import Callable, Sequence
 from typing import final
 
-from policy.decision import NEVER, NOTHING, PLAIN, Asked, Decision, Facts, Names, Selection, Way
+from policy.decision import (
+    NEVER,
+    NOTHING,
+    PLAIN,
+    Asked,
+    Decision,
+    Facts,
+    Names,
+    Ranges,
+    Selection,
+    Way,
+)
 from policy.prefixes import PrefixTable
 from policy.rules import Match, Rule
 from resolver.model import Address, RRset, Type
@@ -343,6 +354,14 @@ class Index:
             if ready.rule.match.of_servers and ready.may_fit(names, addresses, countries):
                 return True
         return False
+
+    def concerns_servers(self) -> bool:
+        """Whether a rule for all names asks for servers."""
+        return any(ready.rule.match.of_servers for ready in self._everywhere)
+
+    def concerned_ranges(self) -> Sequence[Ranges]:
+        """None: rules ask for countries of addresses."""
+        return ()
 
     def concerns_answers(self) -> bool:
         """Whether a rule for all names asks for an answer, and for no server."""

@@ -26,6 +26,7 @@ from policy.decision import (
     Facts,
     Hit,
     Names,
+    Ranges,
     Selection,
 )
 from policy.rpz_action import Effect, local_data
@@ -54,7 +55,6 @@ class PolicyZones:
         self._rows = classes.rows
         bounds = {zone.terms.begins for zone in zones} | {zone.terms.ends for zone in zones}
         self._bounds = sorted(bounds - {-NEVER, NEVER})
-        self._answers = any(zone.by_address for zone in zones)
 
     def on_question(self, asked: Asked) -> Decision:
         """See :class:`policy.decision.Rulebook`."""
@@ -122,9 +122,17 @@ class PolicyZones:
         del countries
         return any(zone.concerns_servers(names, addresses) for zone in self.zones)
 
+    def concerns_servers(self) -> bool:
+        """Whether a zone has triggers on name servers."""
+        return any(zone.by_server for zone in self.zones)
+
+    def concerned_ranges(self) -> Sequence[Ranges]:
+        """The prefixes of each zone that has triggers on addresses in answers."""
+        return [zone.content.ranges for zone in self.zones if zone.content.ranges is not None]
+
     def concerns_answers(self) -> bool:
-        """Whether a zone has triggers on addresses in answers."""
-        return self._answers
+        """Addresses are in ranges, and nothing else of an answer triggers."""
+        return False
 
     def _of_question(self, at: int, zone: PolicyZone, asked: Asked) -> Match | None:
         if asked.client:

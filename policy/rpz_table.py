@@ -7,6 +7,7 @@ read as a trigger or as an action is counted, told with its owner, and never app
 Limitations: blocks; callers run it in a thread.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -75,6 +76,7 @@ def compile_zone(apex: Name, serial: int, data: bytes, before: Compiled | None =
         server_effects,
         _prefixed(specials[Trigger.CLIENT_IP]),
         _table(specials[Trigger.IP]),
+        _ranges(specials[Trigger.IP]),
         _table(specials[Trigger.NSIP]),
         {Trigger.QNAME: len(native.names)} | {kind: len(all_) for kind, all_ in specials.items()},
         tuple(faults.told),
@@ -98,6 +100,7 @@ def read_file(
     return _native.read_zone_file(zone, text, records_max)
 
 
+_IN = (1).to_bytes(4, sys.byteorder)
 _Found = dict[Trigger, list[tuple[Special, Effect]]]
 
 
@@ -139,6 +142,19 @@ def _prefixed(specials: list[tuple[Special, Effect]]) -> list[Prefixed]:
 
 def _table(specials: list[tuple[Special, Effect]]) -> PrefixTable[Prefixed]:
     return PrefixTable((_network(entry[0]), entry) for entry in _prefixed(specials))
+
+
+def _ranges(specials: list[tuple[Special, Effect]]) -> _native.RangeLayer | None:
+    """The addresses in these prefixes, for native: which prefix it is, is asked here."""
+    if not specials:
+        return None
+    rows: dict[int, list[bytes]] = {4: [], 16: []}
+    for prefix, _ in _prefixed(specials):
+        size = len(prefix.address)
+        first = int.from_bytes(prefix.address)
+        last = first | ((1 << (8 * size - prefix.bits)) - 1)
+        rows[size].append(prefix.address + last.to_bytes(size) + _IN)
+    return _native.RangeLayer.from_rows(b"".join(rows[4]), b"".join(rows[16]))
 
 
 def _network(prefix: Prefix) -> Network:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
-from policy.decision import NEVER, Action, Hit, Names, ServerFact
+from policy.decision import NEVER, Action, Hit, Names, Ranges, ServerFact
 from policy.prefixes import PrefixTable
 from policy.rpz_action import Effect, Override, Records, overridden, read_effect
 from policy.rpz_trigger import Prefix, Trigger, owner_of
@@ -39,6 +39,7 @@ class Content:
     server_effects: Sequence[Effect] = ()
     clients: Sequence[Prefixed] = ()
     addresses: PrefixTable[Prefixed] = field(default_factory=lambda: PrefixTable(()))
+    ranges: Ranges | None = None  # of ``addresses``; None: there are none
     server_addresses: PrefixTable[Prefixed] = field(default_factory=lambda: PrefixTable(()))
     entries: Mapping[Trigger, int] = field(default_factory=dict)
     faults: tuple[str, ...] = ()

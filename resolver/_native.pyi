@@ -342,10 +342,14 @@ class Plans:
         """Where addresses in answers are: 0 domestic 1 foreign 2 of no place."""
 
     def set_policy(
-        self, generation: int, tables: Sequence[NameTable], views: Sequence[int]
+        self,
+        generation: int,
+        tables: Sequence[NameTable],
+        views: Sequence[int],
+        ranges: Sequence[RangeLayer],
     ) -> None:
         """Another policy: plans and sides are void, barriers stay. Python's are the questions for
-        names that one of the ``tables`` has, and those from ``views``."""
+        names of ``tables``, those from ``views``, and replies with addresses in ``ranges``."""
 
     def stop(self) -> None:
         """Carry out no plan from now on."""

@@ -177,22 +177,24 @@ class NativePlans:
             limits.UPSTREAM_LINGER_SECONDS,
             list(seconds_bounds),
         )
-        self.native.set_policy(policy.generation_number, (), ())
+        self.native.set_policy(policy.generation_number, (), (), ())
 
     def set_policy(self, policy: Policy, concern: Concern | None = None) -> None:
         """Another policy: all plans are void, and so is what is known of addresses. ``concern``:
-        names whose questions are Python's."""
+        names whose questions are Python's, and addresses whose answers are."""
         self._policy = policy
         self._parted = _parted(policy)
         # Clients that are told more, or that response policy zones name, are answered by Python.
         classes = enumerate(policy.views, 1)
         views = [number for number, one in classes if one.explain or one.zoned]
         tables: list[_native.NameTable] = []
+        ranges: Sequence[_native.RangeLayer] = ()
         if concern is not None:
             tables = [_table(concern.rows)]
             # What a rulebook calls a table of names is one of native's.
             tables += cast("Sequence[_native.NameTable]", concern.tables)
-        self.native.set_policy(policy.generation_number, tables, views)
+            ranges = cast("Sequence[_native.RangeLayer]", concern.ranges)
+        self.native.set_policy(policy.generation_number, tables, views, ranges)
 
     def fileno(self) -> int:
         """Readable when there is news."""

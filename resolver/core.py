@@ -93,6 +93,9 @@ class BorderPolicy(Protocol):
 class Deciding(Protocol):
     """What the core asks of the rules in force (:class:`resolver.decide.Decider` is one)."""
 
+    servers_matter: bool
+    """Whether what is known of name servers may make rules match."""
+
     def concerns(self, name: Name) -> bool:
         """Whether rules may say something of a name, so that an alias to it is not followed
         before they were asked."""

@@ -115,7 +115,7 @@ class Ruling(NamedTuple):
 
 @final
 class Concern:
-    """The names that rules of some policies may say something of."""
+    """The names that rules of some policies may say something of, and the addresses in answers."""
 
     def __init__(self, books: Sequence[Rulebook]) -> None:
         found: set[tuple[Name, bool]] = set()
@@ -125,6 +125,7 @@ class Concern:
             tables.extend(book.concerned_tables())
         self.tables = tuple(tables)
         self.rows = tuple(sorted(found))
+        self.ranges = tuple([one for book in books for one in book.concerned_ranges()])
         self._exact = frozenset([name for name, _ in self.rows])
         self._below = frozenset([name for name, below in self.rows if below])
 
@@ -152,6 +153,7 @@ class Decider:
         self._books = (policy.rules,) if policy.shadow is None else (policy.rules, policy.shadow)
         self.concern = Concern(self._books)
         self._answers_matter = any(book.concerns_answers() for book in self._books)
+        self.servers_matter = any(book.concerns_servers() for book in self._books)
         self._wall = 0.0  # of the last question
 
     def concerns(self, name: Name) -> bool:
@@ -343,14 +345,24 @@ class Decider:
                 return None
         # What holds for all of them holds for the name of the zone.
         asked = Asked(0, zone, Type.A, self._wall)
-        live = self._rules.on_question(asked)
-        shadow = NOTHING if self._shadow is None else self._shadow.on_question(asked)
-        if live.waits or shadow.waits or settled(live.selection) != settled(selection):
+        if settled(self._rules.on_question(asked).selection) != settled(selection):
             return None
+        live = _unmatched(self._rules, asked)
+        shadow = NOTHING if self._shadow is None else _unmatched(self._shadow, asked)
         if live.action is not Action.NONE or shadow.action is not Action.NONE:
             return None
         shade = NO_SHADOW if self._shadow is None else effect_of(shadow)
         return settled(selection), self._tags.number(effect_of(live), shade)
+
+
+_NO_FACTS = Facts(Rcode.NOERROR, (), (), (), Security.INDETERMINATE)
+
+
+def _unmatched(book: Rulebook, asked: Asked) -> Decision:
+    """The word of a policy when nothing that is found matches: none of the servers does, and native
+    leaves answers with addresses that do to Python."""
+    decision = book.on_question(asked)
+    return book.on_answer(asked, _NO_FACTS) if decision.waits else decision
 
 
 def effect_of(decision: Decision) -> Effect:

@@ -68,6 +68,7 @@ class Plan:
     expires: float
     until: float  # end of the cut itself: it stays a barrier when the plan has ended
     tag: int = 0  # what policy has to do with its lookups (:mod:`resolver.tags`)
+    above: tuple[Name, ...] | None = None  # name servers of cuts above, where policy asks for them
 
     def tried(self, server: int, question: Question) -> Tried:
         """An exchange under this plan as the books keep it."""
@@ -152,6 +153,7 @@ class Planner:
         self._asked: OrderedDict[Name, None] = OrderedDict()  # zones with one answer so far
         self._by_server: dict[Address, set[Name]] = {}
         self._by_name: dict[Name, set[Name]] = {}
+        self._below: dict[Name, set[Name]] = {}  # zones whose plan depends on cuts above it
         self._doubtful: set[Name] = set()  # zones whose plan is to be made anew this turn
 
     def __len__(self) -> int:
@@ -195,6 +197,8 @@ class Planner:
         if self.on:
             self._drop(cut.zone)
             self.port.bar(cut.zone, cut.expires)
+            for zone in tuple(self._below.get(cut.zone, ())):
+                self.changed(zone)
 
     def struck(self, core: "Core", zone: Name, address: Address) -> None:
         """A server failed in this zone. One that is held down is out of all plans."""
@@ -256,6 +260,7 @@ class Planner:
         self._current.clear()
         self._by_server.clear()
         self._by_name.clear()
+        self._below.clear()
         self._doubtful.clear()
 
     def failed(self, question: Question, until: float, now: float) -> None:
@@ -279,7 +284,9 @@ class Planner:
         self._current[cut.zone] = plan
         for server in plan.servers:
             self._by_server.setdefault(server.address, set()).add(cut.zone)
-        for name in plan.names:
+        for zone in ancestors(plan.zone) if plan.above is not None else ():
+            self._below.setdefault(zone, set()).add(plan.zone)
+        for name in (*plan.names, *(plan.above or ())):
             self._by_name.setdefault(name, set()).add(cut.zone)
             for rtype in (Type.A, Type.AAAA):  # what they tell may move the cut to another tier
                 self.port.leave(Question(name, rtype), plan.expires, now)
@@ -294,8 +301,10 @@ class Planner:
         if plan is not None:
             for server in plan.servers:
                 _discard(self._by_server, server.address, zone)
-            for name in plan.names:
+            for name in (*plan.names, *(plan.above or ())):
                 _discard(self._by_name, name, zone)
+            for above in ancestors(zone) if plan.above is not None else ():
+                _discard(self._below, above, zone)
         return plan
 
 
@@ -315,11 +324,16 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
     if cut.zone in _above(served) or local.zone_of(cut.zone, served) is not None:
         return None
     selection, tag = PLAIN, 0
+    above = None
     if core.decider is not None:
-        ruled = core.decider.planned(cut.zone, *_on_the_way(core, cut, now))
+        names, addresses = _on_the_way(core, cut, now)
+        ruled = core.decider.planned(cut.zone, names, addresses)
         if ruled is None:
             return None
         selection, tag = ruled
+        if core.decider.servers_matter:
+            own = set(cut.names())
+            above = tuple([name for name in names if name not in own])
     contest = Contest(core, cut, now, selection)
     due = contest.opening(now)
     if not due:
@@ -337,6 +351,7 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
         min(now + limits.PLAN_SECONDS, contest.known_until(now)),
         cut.expires,
         tag,
+        above,
     )
 
 

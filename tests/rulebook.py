@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from policy.border import Policy
-from policy.decision import NEVER, NOTHING, PLAIN, Asked, Decision, Facts, Names, Selection
+from policy.decision import (
+    NEVER,
+    NOTHING,
+    PLAIN,
+    Asked,
+    Decision,
+    Facts,
+    Names,
+    Ranges,
+    Selection,
+)
 from policy.views import ClientClass
 from resolver.model import Address, RRset
 from resolver.names import Name, is_subdomain
@@ -77,6 +87,14 @@ class Book:
     def concerns_answers(self) -> bool:
         """None for all names."""
         return False
+
+    def concerns_servers(self) -> bool:
+        """None does."""
+        return False
+
+    def concerned_ranges(self) -> Sequence[Ranges]:
+        """None."""
+        return ()
 
 
 def _owned(decision: Decision, asked: Asked) -> Decision:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from resolver._native import NameTable
+from resolver._native import NameTable, RangeLayer, RangeTable
 from resolver.cache import AnswerKey, AnswerStore, build_answer
 from resolver.compose import addresses_in, compose
 from resolver.contest import Candidate, Contest
@@ -175,7 +175,9 @@ class VirtualPlans:
         generation: int,
         concerned: Sequence[NameTable],
         views: Sequence[int],
+        ranges: Sequence[RangeLayer],
     ) -> None:
+        self._ranges = RangeTable(ranges)
         self._concerned = tuple(concerned)
         self._views = frozenset(views)
         self._generation = generation
@@ -209,6 +211,9 @@ class VirtualPlans:
         at = miss.key.question.name
         found = any(table.find(at) is not None for table in self._concerned)
         return found or miss.key.view in self._views
+
+    def _in_ranges(self, at: Address) -> bool:
+        return any(self._ranges.values(self._ranges.find(at)))
 
     def _find(self, question: Question, now: float) -> Planned | None:
         for zone in ancestors(question.name):
@@ -270,6 +275,8 @@ class VirtualPlans:
                 found = plain(message, plan.zone, plan.own_set, flight.question, *ttls)
             if flight.plan.generation != self._generation:
                 found = None  # asked under another policy
+            if found is not None and any(map(self._in_ranges, addresses_in(found.answer))):
+                found = None
             if outcome is not None and found is not None:
                 self._finish(flight, found, outcome.rtt, now)
             else:

@@ -267,7 +267,7 @@ class Served:
             SECONDS_BOUNDS,
         )
         plans.native = cast(Any, self.carrier)
-        plans.native.set_policy(policy.generation_number, (), ())
+        plans.native.set_policy(policy.generation_number, (), (), ())
         return plans
 
     @property

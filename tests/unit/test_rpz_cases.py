@@ -263,8 +263,10 @@ def test_what_concerns_native() -> None:
     assert made.concerned_servers([from_text(NS)], [])
     assert made.concerned_servers([], [Address(bytes((198, 51, 100, 5)))])
     assert not made.concerned_servers([from_text("ns.other")], [Address(bytes((198, 51, 100, 6)))])
-    assert not made.concerns_answers()
-    assert book(zone(lines(T["ip"]))).concerns_answers()
+    assert made.concerns_servers() and not made.concerned_ranges()
+    answers = book(zone(lines(T["ip"])))
+    assert len(answers.concerned_ranges()) == 1
+    assert not (answers.concerns_answers() or answers.concerns_servers())
 
 
 def test_what_is_asked_of_clients_makes_few_classes() -> None:

@@ -15,6 +15,7 @@ from policy.decision import (
     Decision,
     Facts,
     Names,
+    Ranges,
     Rulebook,
     Selection,
     Silent,
@@ -72,6 +73,12 @@ class Zone:
 
     def concerns_answers(self) -> bool:
         return False
+
+    def concerns_servers(self) -> bool:
+        return False
+
+    def concerned_ranges(self) -> Sequence[Ranges]:
+        return ()
 
 
 def test_without_rules_and_zones_nothing_is_asked() -> None:

@@ -10,6 +10,7 @@ pub mod mmdb;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::net::IpAddr;
 
 /// An address as a number: `u32` for IPv4, `u128` for IPv6.
 pub trait Key: Copy + Ord + Hash + Default {
@@ -143,6 +144,17 @@ impl<K: Key> Steps<K> {
 pub struct Layer {
     pub v4: Steps<u32>,
     pub v6: Steps<u128>,
+}
+
+impl Layer {
+    /// Whether something is said of an address.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) => self.v4.at(v4.into()) != 0,
+            IpAddr::V6(v6) => self.v6.at(v6.into()) != 0,
+        }
+    }
 }
 
 /// Several sources, and for each stretch of addresses the combination of what they say.

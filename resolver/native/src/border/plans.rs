@@ -13,6 +13,7 @@ use super::caches::{Answer, AnswerCache, RecordCache};
 use super::names::NameTable;
 use super::net::{address_from_octets, address_to_octets, miss_to_tuple, seconds};
 use super::plain_name;
+use super::ranges::RangeLayer;
 use super::wire::message_to_tuple;
 use crate::plan::concern::Concern;
 use crate::plan::report::{Punt, PuntResult, Unlocated};
@@ -192,9 +193,16 @@ impl Plans {
         Ok(())
     }
 
-    fn set_policy(&self, generation: u64, tables: Vec<Py<NameTable>>, views: Vec<u32>) {
+    fn set_policy(
+        &self,
+        generation: u64,
+        tables: Vec<Py<NameTable>>,
+        views: Vec<u32>,
+        ranges: Vec<Py<RangeLayer>>,
+    ) {
         let tables = tables.iter().map(|table| Arc::clone(&table.get().inner)).collect();
-        self.inner.set_policy(generation, Concern::new(tables, views));
+        let ranges = ranges.iter().map(|layer| Arc::clone(&layer.get().inner)).collect();
+        self.inner.set_policy(generation, Concern::new(tables, views, ranges));
     }
 
     fn stop(&self) {

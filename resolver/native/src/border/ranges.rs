@@ -19,7 +19,7 @@ const ROW_V6: usize = 16 + 16 + 4;
 
 #[pyclass(frozen, module = "resolver._native")]
 pub(crate) struct RangeLayer {
-    inner: Arc<Layer>,
+    pub(super) inner: Arc<Layer>,
 }
 
 #[pymethods]

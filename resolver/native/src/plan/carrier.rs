@@ -382,6 +382,11 @@ impl Carrier {
             PuntResult::Reply(message) if waiting.plan.generation != self.plans.generation() => {
                 self.punt(waiting, PuntResult::Reply(message), octets);
             }
+            PuntResult::Reply(message)
+                if self.plans.concern().touches(plain::addresses(&message.answer)) =>
+            {
+                self.punt(waiting, PuntResult::Reply(message), octets);
+            }
             PuntResult::Reply(mut message) => {
                 let Waiting { plan, name, rtype, .. } = &waiting;
                 let bounds = &self.plans.bounds;

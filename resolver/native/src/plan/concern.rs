@@ -1,22 +1,32 @@
 //! Which questions policy leaves to Python: those for names that some rule concerns, and those of
-//! views whose answers are made one by one.
+//! views whose answers are made one by one. And which replies: those with an address in an answer
+//! on which some rule matches.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::names::Names;
+use crate::ranges::Layer;
 
 /// What Python has said of a policy. Immutable; replaced whole with the generation.
 #[derive(Default)]
 pub struct Concern {
     names: Vec<Arc<Names>>,
     views: HashSet<u32>,
+    ranges: Vec<Arc<Layer>>,
 }
 
 impl Concern {
-    /// A name is concerned when one of the tables has it.
-    pub fn new(names: Vec<Arc<Names>>, views: Vec<u32>) -> Self {
-        Self { names, views: views.into_iter().collect() }
+    /// A name is concerned when one of the tables has it, an address when one of the ranges has.
+    pub fn new(names: Vec<Arc<Names>>, views: Vec<u32>, ranges: Vec<Arc<Layer>>) -> Self {
+        Self { names, views: views.into_iter().collect(), ranges }
+    }
+
+    /// Whether an answer with these addresses is Python's.
+    pub fn touches(&self, mut addresses: impl Iterator<Item = IpAddr>) -> bool {
+        !self.ranges.is_empty()
+            && addresses.any(|address| self.ranges.iter().any(|layer| layer.holds(address)))
     }
 
     /// Whether a question for a name from a view is Python's. `name` is plain and in lower case.
@@ -29,10 +39,29 @@ impl Concern {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranges::Steps;
 
     fn concern(owners: &[&[u8]], views: Vec<u32>) -> Concern {
         let table = Names::new(owners.iter().map(|owner| (*owner, 0))).unwrap();
-        Concern::new(vec![Arc::new(table)], views)
+        Concern::new(vec![Arc::new(table)], views, Vec::new())
+    }
+
+    #[test]
+    fn an_address_in_one_of_the_ranges() {
+        let layer = |first: u32, last: u32, sixth: u128| {
+            Arc::new(Layer {
+                v4: Steps::flatten(&[(first, last, 1)]).unwrap(),
+                v6: Steps::flatten(&[(sixth, sixth, 1)]).unwrap(),
+            })
+        };
+        let concern = Concern::new(Vec::new(), Vec::new(), vec![layer(5, 9, 1), layer(20, 20, 2)]);
+        let four = |at: u32| IpAddr::V4(at.into());
+        let six = |at: u128| IpAddr::V6(at.into());
+        for address in [four(5), four(9), four(20), six(1), six(2)] {
+            assert!(concern.touches([four(0), address].into_iter()));
+        }
+        assert!(!concern.touches([four(4), four(10), four(1), six(5), six(9)].into_iter()));
+        assert!(!Concern::default().touches([four(5)].into_iter()));
     }
 
     #[test]

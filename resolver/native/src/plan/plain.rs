@@ -118,18 +118,23 @@ fn negative(message: &mut Message, zone: &[u8], name: &[u8], bounds: &Bounds) ->
     Some(Plain { end, rcode: message.rcode, answer: Vec::new(), authority })
 }
 
+/// Addresses in an answer section.
+pub fn addresses(answer: &[RRset]) -> impl Iterator<Item = IpAddr> {
+    let of_addresses = |set: &&RRset| matches!(set.rtype, rtype::A | rtype::AAAA);
+    answer.iter().filter(of_addresses).flat_map(|set| {
+        set.rdatas.iter().filter_map(|rdata| {
+            <[u8; 4]>::try_from(&**rdata)
+                .map(IpAddr::from)
+                .or_else(|_| <[u8; 16]>::try_from(&**rdata).map(IpAddr::from))
+                .ok()
+        })
+    })
+}
+
 impl Plain {
     /// Addresses in the answer.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        let of_addresses = |set: &&RRset| matches!(set.rtype, rtype::A | rtype::AAAA);
-        self.answer.iter().filter(of_addresses).flat_map(|set| {
-            set.rdatas.iter().filter_map(|rdata| {
-                <[u8; 4]>::try_from(&**rdata)
-                    .map(IpAddr::from)
-                    .or_else(|_| <[u8; 16]>::try_from(&**rdata).map(IpAddr::from))
-                    .ok()
-            })
-        })
+        addresses(&self.answer)
     }
 
     /// The sections for a client with or without DO, and the least TTL in them.
