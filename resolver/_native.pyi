@@ -195,8 +195,7 @@ class Counters:
     def __new__(cls, path: str | None, areas: int) -> Counters: ...
     def slot(self, label: str) -> int:
         """Slot for a label (``verdict,country,purpose,reason,transport``), made when new. The
-        label is written to the file before the slot is used. When the table is full: slot 0,
-        labelled ``overflow``."""
+        label is written to the file before the slot is used. A full table: slot 0, ``overflow``."""
 
     def slots(self) -> list[SlotTuple]:
         """Sums over all threads, a row for each label."""
@@ -322,9 +321,8 @@ class Plans:
         tag: int = 0,
     ) -> None:
         """Put a plan in force until ``expires``; from then until ``until`` the cut is barred.
-        ``servers``: (address, counter slot, wait, EDNS, score) each; ``destination``: of answers
-        without addresses; ``own_set``: the zone's NS set, any other that comes is Python's;
-        ``tag``: of its answers, as in the cache."""
+        ``servers``: (address, counter slot, wait, EDNS, score) each; ``destination``, ``tag``: of
+        answers (without addresses); ``own_set``: the zone's NS set, any other is Python's."""
 
     def bar(self, view: int, zone: bytes, expires: float) -> None:
         """A cut without a plan: misses below it are Python's, whatever is planned above."""
