@@ -10,6 +10,9 @@ SECONDS ?=
 # More words for the benchmarks.
 BENCH ?=
 
+# Tests of whole systems at once.
+WAITING ?= $(shell echo $$((2 * $$(nproc))))
+
 TYPED := resolver policy testbed deploy benchmarks tests
 
 export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
@@ -37,12 +40,13 @@ test: ## every test: native, then Python (parts that need root say so when they 
 test-native:
 	$(CARGO) test --quiet --release --manifest-path $(NATIVE)/Cargo.toml
 
-# Where modules are compiled, what is pure is also tried as it is written. What needs no machine for
-# itself shares the cores.
+# Where modules are compiled, what is pure is also tried as it is written. Whole systems mostly wait,
+# for servers and timers, so two share a core; what stands first takes longest.
 test-python:
 	[ ! -d .run/compiled ] || INLAND_COMPILED=0 $(PYTHON) -m pytest -q -n auto tests/property tests/unit
 	$(PYTHON) -m pytest -q -n auto tests/property tests/unit
-	$(PYTHON) -m pytest --ignore=tests/property --ignore=tests/unit
+	$(PYTHON) -m pytest --ignore=tests/property --ignore=tests/unit \
+	  -n $(WAITING) --dist loadscope --no-loadscope-reorder
 
 check: ## format, lint, types, stubs against the native module, house rules
 	@deploy/setup.sh test

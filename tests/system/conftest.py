@@ -20,6 +20,13 @@ def world() -> Iterator[Loopback]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def near_world() -> Iterator[Loopback]:
+    """The small world with a twentieth of its latency, for what asks much and one at a time."""
+    with Loopback("small", speed=20) as running:
+        yield running
+
+
 @pytest.fixture
 def serving(world: Loopback, tmp_path: Path) -> Iterator[Serving]:
     with Serving(world, tmp_path) as running:
@@ -42,10 +49,15 @@ def docker_there() -> None:
 def image(docker_there: None, request: pytest.FixtureRequest) -> Iterator[str]:
     """The image of the resolver; all that the tests of it start ends with it.
 
-    ``INLAND_TEST_IMAGE`` names one that is there, to try it without building it again.
+    ``INLAND_TEST_IMAGE`` names one that is there, to try it without building it again;
+    ``INLAND_TEST_RUST`` has it built without a wheel, with Rust in the container.
     """
     if there := os.environ.get("INLAND_TEST_IMAGE"):
         yield there
+        remove_all()
+        return
+    if os.environ.get("INLAND_TEST_RUST"):
+        yield build_image(RUN)
         remove_all()
         return
     wheel: Path = request.getfixturevalue("wheel")

@@ -105,14 +105,14 @@ def wait_for_lookups(serving: Serving, lookups: Counter[str]) -> None:
 
 @pytest.mark.parametrize("minimise", [True, False])
 def test_the_same_scenario_both_ways_gives_the_same_answers_and_books(
-    world: Loopback, tmp_path: Path, minimise: bool
+    near_world: Loopback, tmp_path: Path, minimise: bool
 ) -> None:
-    asked = scenario(world.world, seed=5)
+    asked = scenario(near_world.world, seed=5)
     found = []
     for plans in (True, False):
         folder = tmp_path / str(plans)
         folder.mkdir()
-        serving = Serving(world, folder)
+        serving = Serving(near_world, folder)
         serving.configure(resolution={"plans": plans, "qname_minimisation": minimise})
         with serving:
             told, lookups = answers(serving, asked)

@@ -162,14 +162,14 @@ def test_domestic_only_is_kept_whatever_fails(ruled: Serving) -> None:
     assert ruled.total("inland_needless_escapes_total") == 0
 
 
-def test_a_policy_without_a_match_changes_no_answer(world: Loopback, tmp_path: Path) -> None:
+def test_a_policy_without_a_match_changes_no_answer(near_world: Loopback, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    with Serving(world, tmp_path / "a") as without:
-        serving = Serving(world, tmp_path / "b")
+    with Serving(near_world, tmp_path / "a") as without:
+        serving = Serving(near_world, tmp_path / "b")
         configure(serving, PLAIN | {"rules": [rule(1, "nowhere.invalid", {"block": "refused"})]})
         with serving as under:
-            for question, _ in Truth(world.world).questions()[::4]:
+            for question, _ in Truth(near_world.world).questions()[::4]:
                 one = query(without, question.name, question.rtype)
                 other = query(under, question.name, question.rtype)
                 assert one.rcode() == other.rcode(), question
