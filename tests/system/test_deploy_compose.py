@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -30,15 +31,15 @@ from tests.system.deployed import (
 )
 
 COMPOSE = ROOT / "deploy" / "compose"
+RUN_SH = COMPOSE / "run.sh"
 
 
-def compose_words() -> list[str]:
-    """The Compose tool: a part of ``docker``, or a program of its own."""
+def needs_compose() -> None:
+    """Skip where neither the plugin of ``docker`` nor the program of its own is."""
     if run("docker", "compose", "version", check=False).returncode == 0:
-        return ["docker", "compose"]
+        return
     if shutil.which("docker-compose") is None:
         pytest.skip("no Compose: install the package docker-compose")
-    return ["docker-compose"]
 
 
 def free_ports(count: int) -> list[int]:
@@ -64,12 +65,14 @@ class Up(NamedTuple):
     dns: int
     metrics: int
     prometheus: int
-    words: list[str]
     environment: dict[str, str]
 
-    def compose(self, *words: str, timeout: float = READY_SECONDS * 3) -> str:
-        """What Compose prints."""
-        return run(*self.words, *words, timeout=timeout, environment=self.environment).stdout
+    def compose(
+        self, *words: str, lab: tuple[str, ...] = ("lab",), timeout: float = READY_SECONDS * 3
+    ) -> str:
+        """What Compose prints, told as the manual says."""
+        words = (*lab, *words)
+        return run(RUN_SH, *words, timeout=timeout, environment=self.environment).stdout
 
     def container(self, service: str) -> dict[str, Any]:
         """All that Docker says of the container of a service."""
@@ -88,7 +91,7 @@ class Up(NamedTuple):
 @pytest.fixture(scope="module")
 def up(image: str) -> Iterator[Up]:
     """The lab: everything in compose.yaml, in a simulated country."""
-    words = compose_words()
+    needs_compose()
     prometheus = build_image(f"{RUN}-prometheus", DOCKERFILE="deploy/compose/prometheus.Dockerfile")
     dns, metrics, web = free_ports(3)
     environment = {
@@ -101,8 +104,7 @@ def up(image: str) -> Iterator[Up]:
         "PROMETHEUS_IMAGE": prometheus,
         "PROMETHEUS": f"127.0.0.1:{web}",
     }
-    files = ["-f", str(COMPOSE / "compose.yaml"), "-f", str(COMPOSE / "lab.yaml")]
-    running = Up(dns, metrics, web, [*words, *files], environment)
+    running = Up(dns, metrics, web, environment)
     try:
         running.compose("up", "--detach", "--no-build", timeout=BUILD_SECONDS)
         yield running
@@ -111,13 +113,35 @@ def up(image: str) -> Iterator[Up]:
 
 
 def test_the_file_is_read_with_and_without_the_lab(up: Up) -> None:
-    for files in (up.words[:-2], up.words):
-        shown = yaml.safe_load(run(*files, "config", environment=up.environment).stdout)
+    for lab in ((), ("lab",)):
+        shown = yaml.safe_load(up.compose("config", lab=lab))
         assert set(shown["services"]) == {"resolver", "prometheus"}
         for service in shown["services"].values():
             assert service["read_only"] is True
             assert service["cap_drop"] == ["ALL"]
             assert "cap_add" not in service
+
+
+@pytest.mark.parametrize("there", ["plugin", "program", "neither"])
+def test_either_compose_is_taken(tmp_path: Path, there: str) -> None:
+    """By stand-ins that show how they are called."""
+    says = 'echo "$(basename "$0") $*"'
+    plugin = {"plugin": says}.get(there, "exit 1")
+    (tmp_path / "docker").write_text(f"#!/bin/sh\n{plugin}\n")
+    if there == "program":
+        (tmp_path / "docker-compose").write_text(f"#!/bin/sh\n{says}\n")
+    for name in ("bash", "dirname", "basename"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    for path in tmp_path.glob("docker*"):
+        path.chmod(0o755)
+    done = run(RUN_SH, "lab", "up", "-d", check=False, environment={"PATH": str(tmp_path)})
+    files = f"-f {COMPOSE}/compose.yaml -f {COMPOSE}/lab.yaml up -d\n"
+    expected = {
+        "plugin": (0, f"docker compose {files}"),
+        "program": (0, f"docker-compose {files}"),
+        "neither": (3, ""),
+    }
+    assert (done.returncode, done.stdout) == expected[there], done.stderr
 
 
 def test_its_configurations_are_valid() -> None:
