@@ -14,7 +14,7 @@ from policy.rule_make import Around
 from policy.rule_merge import merge
 from policy.rules import Ruleset
 from resolver.config_lines import Tree
-from resolver.errors import Finding
+from resolver.errors import WHOLE_FILE, Finding
 from resolver.limits import CONFIG_OCTETS_MAX
 
 
@@ -39,4 +39,4 @@ def _read(path: Path) -> FileRead:
 
 
 def _unread(source: str, message: str) -> FileRead:
-    return FileRead(source, Tree(), findings=(Finding("(file)", message, None, source),))
+    return FileRead(source, Tree(), findings=(Finding(WHOLE_FILE, message, None, source),))

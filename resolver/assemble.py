@@ -21,7 +21,7 @@ from resolver.config_lines import read_tree
 from resolver.core import Core, CoreSettings, reraise
 from resolver.counters import Clock, Counters
 from resolver.egress import with_ways
-from resolver.errors import ConfigError, Finding, StateError
+from resolver.errors import WHOLE_FILE, ConfigError, Finding, StateError
 from resolver.exchange import NativeDoor, TransferDoor
 from resolver.fetch import Fetch
 from resolver.listen import Listener
@@ -114,7 +114,7 @@ def _tree(path: Path) -> object:
         tree = read_tree(path.read_bytes(), str(path))
     except OSError as error:
         raise ConfigError(
-            str(path), [Finding("(file)", f"cannot be read: {error.strerror}")]
+            str(path), [Finding(WHOLE_FILE, f"cannot be read: {error.strerror}")]
         ) from error
     if tree.findings:
         raise ConfigError(str(path), tree.findings)

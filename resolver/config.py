@@ -44,7 +44,7 @@ from resolver.config_units import (
     zone_text,
 )
 from resolver.config_watch import WatchSection
-from resolver.errors import ConfigError, Finding
+from resolver.errors import WHOLE_FILE, ConfigError, Finding
 from resolver.local import is_private
 
 SIZE = size(MIB, 1024 * GIB)
@@ -274,7 +274,7 @@ def load(path: Path) -> Config:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(source, [Finding("(file)", f"cannot be read: {words}")]) from error
+        raise ConfigError(source, [Finding(WHOLE_FILE, f"cannot be read: {words}")]) from error
     return parse(data, source, path.absolute().parent)
 
 
@@ -291,7 +291,7 @@ def parse(data: bytes, source: str = "(text)", base: Path | None = None) -> Conf
     if isinstance(value, dict):
         config = _validate(value, tree, findings, base or Path())
     else:
-        findings.append(Finding("(file)", "expected keys such as home: [IN]", tree.line(())))
+        findings.append(Finding(WHOLE_FILE, "expected keys such as home: [IN]", tree.line(())))
     if findings or config is None:
         raise ConfigError(source, sorted(findings, key=lambda found: (found.line or 0, found.path)))
     config._source = source

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from resolver.errors import ConfigError, Finding
+from resolver.errors import WHOLE_FILE, ConfigError, Finding
 from resolver.limits import CONFIG_DEPTH_MAX, CONFIG_NODES_MAX, CONFIG_OCTETS_MAX
 
 Path = tuple[str | int, ...]
@@ -64,7 +64,7 @@ def path_text(path: Path) -> str:
         else:
             plain = part if re.fullmatch(r"[\w-]{1,64}", part, re.ASCII) else repr(part)[:80]
             out += f".{plain}" if out else plain
-    return out or "(file)"
+    return out or WHOLE_FILE
 
 
 def read_tree(data: bytes, source: str) -> Tree:
@@ -93,7 +93,7 @@ def read_tree(data: bytes, source: str) -> Tree:
 
 
 def _error(source: str, message: str, line: int | None) -> ConfigError:
-    return ConfigError(source, [Finding("(file)", message, line)])
+    return ConfigError(source, [Finding(WHOLE_FILE, message, line)])
 
 
 @dataclass(slots=True)

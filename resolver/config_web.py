@@ -21,7 +21,7 @@ from resolver.config_checks import describe
 from resolver.config_lines import Path as Where
 from resolver.config_lines import Tree, path_text, read_tree
 from resolver.config_units import FilePath, Line, OptionalPath, Switch, Unit, choice, string
-from resolver.errors import ConfigError, Finding
+from resolver.errors import WHOLE_FILE, ConfigError, Finding
 from resolver.limits_page import PASSWORD_COST_MAX
 
 CIPHERS = {
@@ -157,12 +157,12 @@ def read_web(path: Path) -> WebFile:
     try:
         data = path.read_bytes()
     except OSError as error:
-        finding = Finding("(file)", f"cannot be read: {error.strerror}")
+        finding = Finding(WHOLE_FILE, f"cannot be read: {error.strerror}")
         raise ConfigError(source, [finding]) from error
     tree = read_tree(data, source)
     value = {} if tree.value is None else tree.value
     if not isinstance(value, dict):
-        finding = Finding("(file)", "expected keys such as basic_auth_users:", tree.line(()))
+        finding = Finding(WHOLE_FILE, "expected keys such as basic_auth_users:", tree.line(()))
         raise ConfigError(source, [*tree.findings, finding])
     findings = list(tree.findings)
     file: WebFile | None = None

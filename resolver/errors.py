@@ -30,6 +30,10 @@ class BadMessage(InlandError):
     """A DNS message that cannot be read."""
 
 
+WHOLE_FILE = "(file)"
+"""The path of a finding about a file as a whole; people are not shown it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing wrong in a configuration: where (``border.patience``), what, and the line.
@@ -42,7 +46,8 @@ class Finding:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.path}: {self.message}"
+        path = "" if self.path == WHOLE_FILE else f"{self.path}: "
+        return f"{where}{path}{self.message}"
 
 
 class ConfigError(InlandError):

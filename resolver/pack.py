@@ -27,7 +27,7 @@ from resolver.config_units import (
     duration,
     integer,
 )
-from resolver.errors import ConfigError, Finding
+from resolver.errors import WHOLE_FILE, ConfigError, Finding
 from resolver.limits import PACK_OCTETS_MAX
 
 FORMAT = 1
@@ -156,12 +156,12 @@ def read_pack(data: bytes, source: str) -> Pack:
     """
     if len(data) > PACK_OCTETS_MAX:
         message = f"{len(data)} octets, more than the {PACK_OCTETS_MAX} of a pack"
-        raise ConfigError(source, [Finding("(file)", message)])
+        raise ConfigError(source, [Finding(WHOLE_FILE, message)])
     tree = read_tree(data, source)
     findings = list(tree.findings)
     value = tree.value
     if not isinstance(value, dict):
-        raise ConfigError(source, [*findings, Finding("(file)", "not a country pack", 1)])
+        raise ConfigError(source, [*findings, Finding(WHOLE_FILE, "not a country pack", 1)])
     if isinstance(value.get("format"), int) and value["format"] != FORMAT:
         message = f"format {value['format']}; this program reads format {FORMAT}"
         raise ConfigError(source, [Finding("format", message, tree.line(("format",)))])

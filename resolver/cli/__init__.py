@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 an error in the input, the configuration or the start; 2 w
 3 the running server cannot be reached; 4 what ``audit --strict`` or ``drill`` found.
 """
 
+import inspect
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -114,7 +115,19 @@ def build(words: Sequence[str]) -> typer.Typer:
     mounts = [_MOUNTS[wanted]] if wanted in _MOUNTS else _MOUNTS.values()
     for mount in mounts:
         mount(app)
+    _reflow(app)
     return app
+
+
+def _reflow(app: typer.Typer) -> None:
+    """Help is as wide as the terminal: what ends a line in a docstring ends none there."""
+    for command in app.registered_commands:
+        text = inspect.getdoc(command.callback) or ""
+        paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
+        command.help = "\n\n".join(paragraphs)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _reflow(group.typer_instance)
 
 
 def _no_options() -> None:

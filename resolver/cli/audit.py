@@ -21,7 +21,7 @@ BREAKS_EXIT = 4
 
 def audit(
     subjects: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="Names to audit.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Names to audit.")
     ] = None,
     listed: Annotated[
         Path | None,
@@ -68,7 +68,9 @@ def read_list(path: Path) -> list[names.Name]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InlandError(f"{path}: cannot be read: {error}") from error
+        raise InlandError(
+            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
     found, wrong = [], []
     for number, line in enumerate(lines, 1):
         text = line.partition("#")[0].strip()

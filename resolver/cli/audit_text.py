@@ -12,6 +12,9 @@ from rich.text import Text
 
 from resolver.audit.report import Report, Sum, fix_of
 
+NAME_COLUMNS = 32
+"""A name up to this long stands on one line, also on a terminal of 80 columns."""
+
 SUMS_SHOWN = 12
 """Rows of each summary on the terminal; JSON and HTML have all."""
 
@@ -34,9 +37,12 @@ def csv_of(report: Report) -> str:
 def show(report: Report) -> None:
     """Tables on standard output: names, then the sums."""
     console = Console(highlight=False)
-    table = Table(box=box.SIMPLE)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    longest = max((len(row.name) for row in report.rows), default=0)
     for heading in ("Name", "Verdict", "Because", "Cheapest fix", "Countries"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "Countries")
+        # Names stay whole where they can: they are copied from here.
+        whole = heading == "Name" and longest <= NAME_COLUMNS
+        table.add_column(heading, overflow="fold", no_wrap=whole)
     for row in report.rows:
         table.add_row(
             Text(row.name),
@@ -72,7 +78,7 @@ def closing(report: Report) -> list[str]:
 
 
 def _sums(heading: str, sums: Sequence[Sum]) -> Table:
-    table = Table(box=box.SIMPLE)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(heading, overflow="fold")
     for column in ("Names", "Breaks", "Addresses"):
         table.add_column(column, justify="right")

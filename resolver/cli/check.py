@@ -26,7 +26,9 @@ from resolver.web_tls import web_of
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="Configuration or policy file (YAML or JSON).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Configuration or policy file (YAML or JSON).")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Report all errors of a configuration, or of a policy file alone.

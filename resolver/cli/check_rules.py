@@ -19,7 +19,7 @@ from policy.rule_make import Around
 from policy.rules import Ruleset
 from resolver.config import Config
 from resolver.config_lines import read_tree
-from resolver.errors import ConfigError, Finding
+from resolver.errors import WHOLE_FILE, ConfigError, Finding
 from resolver.rules_of import VALIDATING
 
 
@@ -44,7 +44,7 @@ def is_policy_file(path: Path) -> bool:
         value = read_tree(path.read_bytes(), str(path)).value
     except (OSError, ValueError) as error:
         words = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise ConfigError(str(path), [Finding("(file)", words)]) from error
+        raise ConfigError(str(path), [Finding(WHOLE_FILE, words)]) from error
     if not isinstance(value, dict) or "home" in value or "pack" in value:
         return False
     return "rules" in value or "version" in value

@@ -1,8 +1,11 @@
 """``inland control``: ask the running server, over its local socket."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -92,6 +95,8 @@ def watch(
     if as_json:
         print(json.dumps(reply))
         return
+    if not reply["zones"]:
+        print("no delegation is followed: border.zones, watch.zones or a country pack names them")
     for name, facts in reply["zones"].items():
         _print_zone(name, facts)
 
@@ -106,7 +111,8 @@ def _print_zone(name: str, facts: Mapping[str, Any]) -> None:
         print(f"  servers by zone    {_text(facts['child'])}")
         print(f"  operators          {_text(facts['operators'])}")
         print(f"  addresses          {_text(facts['addresses'])}")
-        print(f"  where              {_text(facts['verdicts']) or 'not looked at yet'}")
+        where = _text(facts["verdicts"]) if facts["verdicts"] else "not looked at yet"
+        print(f"  where              {where}")
         print(f"  DS key tags        {_text(facts['key_tags'])}")
     for change in facts.get("changes", ()):
         print(f"  {change['seconds_ago']:.0f} s ago: {change['kind']}: {change['detail']}")
@@ -142,15 +148,33 @@ def _print(reply: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(reply))
         return
     width = max((len(key) for key in reply), default=0)
+    columns = get_terminal_size().columns if sys.stdout.isatty() else None
     for key, value in reply.items():
-        print(f"{key.replace('_', ' '):<{width}}  {_text(value)}")
+        head = f"{key.replace('_', ' '):<{width}}  "
+        for text in _lines(value):
+            line = head + text
+            if columns is not None:  # in a pipe each stays one line, for who cuts it up
+                line = fill(line, columns, subsequent_indent=" " * len(head),
+                            break_long_words=False, break_on_hyphens=False)  # fmt: skip
+            print(line)
+            head = " " * len(head)
+
+
+def _lines(value: object) -> list[str]:
+    """A line for each of several things that have a name and facts, such as mirrors."""
+    if isinstance(value, dict) and value and all(isinstance(it, dict) for it in value.values()):
+        return [f"{name} {_text(facts)}" for name, facts in value.items()]
+    return [_text(value)]
 
 
 def _text(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
+        words = (f"{str(key).replace('_', ' ')} {_text(part)}" for key, part in value.items())
+        return ", ".join(words) or "none"
     if isinstance(value, list):
         return ", ".join(map(_text, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.1f}"
     return "none" if value is None else str(value)

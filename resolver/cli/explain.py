@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def explain(
-    name: Annotated[str, typer.Argument(help="Name to resolve.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name to resolve.")],
     rtype: Annotated[str, typer.Argument(metavar="TYPE", help="Record type.")] = "A",
     config: ConfigFile = None,
     world: WorldName = None,

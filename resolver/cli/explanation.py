@@ -37,8 +37,13 @@ def _mirror_row(step: dict[str, Any]) -> tuple[str | Text, ...]:
 _COLOURS = {"domestic": "green", "foreign": "red", "unknown": "yellow"}
 
 
-def show(told: dict[str, Any]) -> None:
+def _took(seconds: float) -> str:
+    """Nothing for what was never answered."""
+    return f" {seconds * 1000:.1f} ms" if seconds else ""
 
+
+def show(told: dict[str, Any]) -> None:
+    """The exchanges as a table, then the answer and what became of the lookup."""
     console = Console(highlight=False)
     table = Table(
         title=f"{told['name']} {told['type']}",
@@ -67,14 +72,15 @@ def show(told: dict[str, Any]) -> None:
             where,
             # Spaces, so that long words break where people would break them.
             f"{step['purpose']}{reason}".replace("_", " "),
-            f"{step['outcome'].replace('_', ' ')}\n{step['transport']} {step['rtt'] * 1000:.1f} ms",
+            f"{step['outcome'].replace('_', ' ')}\n{step['transport']}{_took(step['rtt'])}",
         )
     for step in mirrored:
         table.add_row(*_mirror_row(step))
     if told["exchanges"] or told["mirrors"]:
         console.print(table)
     else:
-        console.print("No exchange: answered from local data.")
+        console.print(f"{told['name']} {told['type']}", style="italic")
+        console.print("No exchange: answered from what is in the cache, or known here.")
     for line in told["answer"] or told["authority"]:
         console.print(line, soft_wrap=True)
     for ede in told["ede"]:
@@ -89,10 +95,11 @@ def show(told: dict[str, Any]) -> None:
     if told["rule"]:
         held = " (held back by the mode)" if told["held_back"] else ""
         console.print(f"decided by rule {told['rule']}: {told['action']}{held}", soft_wrap=True)
+    count = len(told["exchanges"])
     escaped = f" ({told['reason']})" if told["route"] == "escaped" else ""
     console.print(
         f"{told['rcode']}, route {told['route']}{escaped}, destination {told['destination']}, "
-        f"{len(told['exchanges'])} exchanges, {told['exchanges_abroad']} abroad, "
+        f"{count} exchange{'' if count == 1 else 's'}, {told['exchanges_abroad']} abroad, "
         f"{told['seconds'] * 1000:.0f} ms",
         soft_wrap=True,
     )

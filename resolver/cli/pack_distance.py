@@ -27,8 +27,12 @@ def codes(text: str) -> frozenset[str]:
 
 
 def distance(
-    lat: Annotated[float, typer.Argument(min=-90, max=90, help="Latitude, degrees north.")],
-    lon: Annotated[float, typer.Argument(min=-180, max=180, help="Longitude, degrees east.")],
+    lat: Annotated[
+        float, typer.Argument(metavar="LAT", min=-90, max=90, help="Latitude, degrees north.")
+    ],
+    lon: Annotated[
+        float, typer.Argument(metavar="LON", min=-180, max=180, help="Longitude, degrees east.")
+    ],
     polygons: Polygons,
     home: Annotated[
         str, typer.Option(metavar="IN[,…]", help="Country or region; default: who holds the place.")

@@ -26,7 +26,7 @@ Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write
 
 
 def build_pack(
-    home: Annotated[list[str], typer.Argument(metavar="CODE...", help="Countries of home.")],
+    home: Annotated[list[str], typer.Argument(metavar="CODE", help="Countries of home.")],
     sources: Folder,
     out: Out,
     name: Annotated[str, typer.Option(help="Name of the pack; default: the sole code.")] = "",
@@ -69,7 +69,10 @@ def identities(sources: Folder, out: Out) -> None:
 
 
 def make_key_file(
-    name: Annotated[str, typer.Argument(help="Who signs, such as packs.example.net.")], out: Out
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Who signs, such as packs.example.net.")
+    ],
+    out: Out,
 ) -> None:
     """Make a key to sign packs with. The private key goes into FILE, the public one is printed."""
     if out.exists():
@@ -83,7 +86,9 @@ def make_key_file(
 
 
 def sign_pack(
-    file: Annotated[Path, typer.Argument(help="The pack; the signature goes into FILE.sig.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The pack; the signature goes into FILE.sig.")
+    ],
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="File of the private key.")],
 ) -> None:
     """Sign a pack, after checking that it is one."""

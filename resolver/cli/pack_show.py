@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich import box
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from policy.identities import knowledge
@@ -76,9 +77,16 @@ def show(
 
 
 def _table(pack: Pack) -> None:
-    table = Table(title="Greatest RTT that proves inside, from anywhere in the city")
+    table = Table(
+        title="\nGreatest RTT that proves inside, from anywhere in the city",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     for heading in ("City", "Airport", "Border km", "Nearest", "Strict ms", "Fibre ms"):
-        table.add_column(heading, no_wrap=True)
+        justify: JustifyMethod = "right" if heading.endswith(("km", "ms")) else "left"
+        table.add_column(heading, no_wrap=True, justify=justify)
     for city in pack.cities.values:
         proves = [f"{ms:.2f}" if ms else "-" for ms in _bounds(city)["greatest_rtt_ms"].values()]
         table.add_row(city.name, city.airport, f"{city.border:.0f}", city.nearest, *proves)
@@ -114,7 +122,10 @@ def _pack(name: str) -> Pack:
 
 
 def verify_pack(
-    file: Annotated[Path, typer.Argument(help="A pack; its signature is FILE.sig.")], key: Keys
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A pack; its signature is FILE.sig.")
+    ],
+    key: Keys,
 ) -> None:
     """Check a pack and its signature against the keys that are trusted.
 
@@ -134,8 +145,11 @@ def trusted(text: str) -> PublicKey:
 
 
 def site(
-    address: Annotated[str, typer.Argument(help="Address of the server.")],
-    identity: Annotated[str, typer.Argument(help="What it says: NSID, id.server, hostname.bind.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Address of the server.")],
+    identity: Annotated[
+        str,
+        typer.Argument(metavar="IDENTITY", help="What it says: NSID, id.server, hostname.bind."),
+    ],
     as_json: Json = False,
 ) -> None:
     """Decode what a server says of itself. It is a claim, not a proof.

@@ -71,7 +71,7 @@ def both_in(files: Sequence[Path]) -> tuple[Ruleset, Ruleset | None]:
 
 
 Files = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="A configuration, or policy files in order.")
+    list[Path], typer.Argument(metavar="FILE", help="A configuration, or policy files in order.")
 ]
 
 
@@ -166,7 +166,7 @@ class Answer(NamedTuple):
 @app.command("explain")
 def explain(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name asked for.")],
-    rtype: Annotated[str, typer.Argument(metavar="[TYPE]", help="Record type.")] = "A",
+    rtype: Annotated[str, typer.Argument(metavar="TYPE", help="Record type.")] = "A",
     config: Annotated[
         Path | None,
         typer.Option("-c", "--config", metavar="FILE", help="Configuration or policy file."),

@@ -31,7 +31,9 @@ def list_(as_json: Json = False) -> None:
 
 @app.command()
 def up(
-    world: Annotated[str, typer.Argument(help="NAME or NAME:SEED; see: inland testbed list")],
+    world: Annotated[
+        str, typer.Argument(metavar="WORLD", help="NAME or NAME:SEED; see: inland testbed list")
+    ],
     port: Annotated[int, typer.Option(help="Port of all its servers; 0 takes a free one.")] = 5311,
 ) -> None:
     """Run a world's servers in the foreground, until Ctrl-C."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -45,7 +46,7 @@ def where_command(resolve: Resolve | None) -> Callable[..., None]:
 
     def where(
         subjects: Annotated[
-            list[str], typer.Argument(metavar="ADDRESS|NAME...", help="What to locate.")
+            list[str], typer.Argument(metavar="ADDRESS|NAME", help="What to locate.")
         ],
         config: Annotated[
             Path | None,
@@ -110,7 +111,7 @@ def _addresses(subject: str, resolve: Resolve | None, config: Path | None) -> Fo
 
 
 def _show(rows: list[dict[str, Any]], console: Console) -> None:
-    table = Table(show_lines=True)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
     for heading in ("Address", "Verdict", "Evidence"):
         # Addresses are never folded: they are copied from here.
         table.add_column(heading, no_wrap=heading == "Address")

@@ -18,7 +18,7 @@ header{padding-top:28px}footer{padding-bottom:48px;margin-top:40px;color:var(--s
 a{color:var(--link)}a:focus-visible,summary:focus-visible,.wide:focus-visible{
 outline:3px solid var(--focus);outline-offset:2px;border-radius:3px}
 .skip{position:absolute;left:-999px}.skip:focus{position:static;display:inline-block}
-h1{font-size:28px;line-height:1.25;margin:0 0 6px}
+h1{font-size:28px;line-height:1.25;margin:0 0 6px}header p{max-width:none}
 h2{font-size:20px;margin:44px 0 8px;padding-top:14px;border-top:1px solid var(--line)}
 h3{font-size:16px;margin:24px 0 4px}p{margin:4px 0 10px;max-width:75ch}.soft{color:var(--soft)}
 nav ul{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;margin:14px 0 0;padding:0}
@@ -63,11 +63,12 @@ summary{cursor:pointer;padding:6px 0;color:var(--link)}
 .good b{color:var(--good)}.bad b{color:var(--bad)}
 @media (max-width:600px){header,main,footer{padding-left:14px;padding-right:14px}
 h1{font-size:23px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tiles>div{padding:10px 12px}
-.tiles dd.big{font-size:23px}th.b,td.b{display:none}th,td{padding-right:12px}
-table{font-size:14px}}
+.tiles dd.big{font-size:23px}th.b,td.b{display:none}table{font-size:13px}thead th{font-size:12px}
+th,td{padding-right:6px}td.t,th.t{min-width:8.2em}small{font-size:12px}}
 @media print{@page{margin:14mm}body{font-size:10.5pt}header,main,footer{max-width:none;padding:0}
 nav,.skip,.again{display:none}h2{margin-top:22px;font-size:14pt}h2,h3,caption{break-after:avoid}
 tr,.tiles,.chart,.facts>div{break-inside:avoid}.wide{overflow:visible}table{font-size:9.5pt}
+.tiles{grid-template-columns:repeat(3,1fr)}
 details::details-content{content-visibility:visible;block-size:auto;opacity:1}
 summary{color:inherit;list-style:none}a{color:inherit;text-decoration:none}
 *{print-color-adjust:exact}}

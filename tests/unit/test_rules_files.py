@@ -72,4 +72,4 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     )
     assert messages[1][2] == "cannot be read: Is a directory"
     assert "more than the" in messages[2][2]
-    assert str(caught.value).startswith(f"{tmp_path / 'none.yaml'}: (file): cannot be read")
+    assert str(caught.value).startswith(f"{tmp_path / 'none.yaml'}: cannot be read")
