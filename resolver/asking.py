@@ -39,6 +39,7 @@ from resolver.wishes import (
     Await,
     AwaitProbe,
     Elapsed,
+    Found,
     LookUpAll,
     News,
     Probe,
@@ -117,8 +118,9 @@ class _Asking:
                 until = self.contest.wake_at(limits.EXCHANGE_SECONDS, self.task.now)
                 reply = yield from self._hear((yield Await(None, until)))
             elif step is Step.RESOLVE:
-                yield from self._look_up(self.contest.unresolved(self.task.now))
-                self.contest.resolved(self.task.now)
+                names = self.contest.unresolved(self.task.now)
+                is_early = yield from self._look_up(names)
+                self.contest.resolved(self.task.now, not is_early)
                 continue
             elif step is Step.PROBE:
                 if not (yield from self._await_probes()):
@@ -147,10 +149,19 @@ class _Asking:
         self.sent.append(punt.tried)
         if punt.outcome is None:
             punt.tried.outcome = "timeout"
-            self._silent(candidate, punt.sent)
+            self._overdue(candidate, punt.sent, punt.is_usual)
             return None
         candidate.waiting = 1
         return (yield from self._hear(Arrived(punt.tried, punt.outcome)))
+
+    def _overdue(self, candidate: Candidate, sent: float, usual: bool) -> None:
+        """No reply within the wait: a silence when that was the usual one."""
+        if usual:
+            self._silent(candidate, sent)
+        else:
+            core = self.task.core
+            candidate.server.pass_over(self.task.now)
+            core.planner.asked_otherwise(candidate.address)
 
     def _silent(self, candidate: Candidate, sent: float) -> None:
         core = self.task.core
@@ -172,7 +183,8 @@ class _Asking:
                 return None
             recursion = task.selection.way is Way.FORWARD
         stream = transport is Transport.TCP
-        wait = limits.TCP_SECONDS if stream else server.wait(candidate.tries)
+        wait = limits.TCP_SECONDS if stream else contest.wait(candidate, task.now)
+        usual = stream or wait >= server.wait(candidate.tries)
         ask = new_ask(
             (
                 candidate.address,
@@ -196,7 +208,7 @@ class _Asking:
         began, until = task.now, contest.wake_at(wait, task.now)
         news = yield new_await((tried, until))
         if isinstance(news, Elapsed):
-            self._silent(candidate, began)
+            self._overdue(candidate, began, usual)
             return None
         return (yield from self._hear(news))
 
@@ -283,12 +295,13 @@ class _Asking:
         if outcome.failure is Failure.UNREACHABLE:
             self._silent(candidate, self.task.now - outcome.rtt)
 
-    def _look_up(self, names: tuple[Name, ...]) -> Generator[Wish, News, None]:
-        """Look up the addresses of name servers and remember them for the cut."""
+    def _look_up(self, names: tuple[Name, ...]) -> Generator[Wish, News, bool]:
+        """Look up the addresses of name servers and remember them for the cut; whether some were
+        not waited for."""
         settings = self.task.core.settings
         types = [t for t, on in ((Type.A, settings.ipv4), (Type.AAAA, settings.ipv6)) if on]
         questions = tuple(Question(name, rtype) for name in names for rtype in types)
-        news = yield LookUpAll(questions, Purpose.NAMESERVER_ADDRESS)
+        news = yield LookUpAll(questions, Purpose.NAMESERVER_ADDRESS, self.cut.zone)
         results = getattr(news, "results", ())
         for question, result in zip(questions, results, strict=False):
             if result is None:
@@ -304,6 +317,7 @@ class _Asking:
             life = max([limits.ADDRESS_SECONDS_MIN, *(r.ttl for r in records)])
             self.cut.looked_up(question.name, self.task.core.usable(found), self.task.now + life)
             self.task.core.planner.changed(self.cut.zone)
+        return isinstance(news, Found) and news.is_early
 
     def _doubtful_glue(self) -> tuple[Name, ...]:
         """When all servers have failed: names known by glue alone, whose own zone may say other

@@ -65,6 +65,8 @@ class Carried:
             server = core.servers.get(planned.address)
             for rtt in times:
                 server.replied(rtt)
+            if not planned.is_usual:
+                core.planner.asked_otherwise(planned.address)
             core.judge(planned.address, identity if planned.nsid else None, times, plan.zone, now)
             core.planner.renew(core, plan, now)
 

@@ -306,7 +306,9 @@ def _punted(plans: dict[int, Plan], row: "_native.PuntTuple", now: float) -> Pun
     if failure != _SILENT:
         read = message_from_tuple(message) if message else None
         outcome = Outcome(read, FAILURES[failure], rtt, octets)
-    punt = Punt(question, plans[number].tried(server, question), outcome, now - rtt)
+    plan = plans[number]
+    usual = plan.servers[server].is_usual
+    punt = Punt(question, plan.tried(server, question), outcome, now - rtt, usual)
     return Punted(punt, tuple(map(miss_from_tuple, misses)))
 
 

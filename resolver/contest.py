@@ -14,7 +14,7 @@ from policy.decision import PLAIN, Selection
 from resolver import limits
 from resolver.delegation import Delegation
 from resolver.model import Address, Label, Purpose, Standing, Type, Verdict
-from resolver.names import Name
+from resolver.names import ROOT, Name, ancestors
 from resolver.selection import labelled, selected
 from resolver.servers import Server
 
@@ -144,6 +144,8 @@ class Contest:
         """When what these candidates were gathered from ends, at the earliest: records with
         addresses that the cut does not hold itself, the memory that a name has none."""
         ends = [self.cut.expires]
+        passed_over = [c.server.passed_over_until for c in self.candidates.values()]
+        ends += [until for until in passed_over if until > now]
         for name in self.cut.names():
             own = self.cut.addresses.get(name, ())
             if not own and self.cut.is_resolved(name, now):
@@ -162,7 +164,22 @@ class Contest:
         live = self._of_tier(first)
         if any(c.failed or c.held for c in live) or (first > 0 and self.unresolved(now)):
             return []
-        return _claimed_first(live)
+        return _first_asked(live, now)
+
+    def wait(self, chosen: Candidate, now: float) -> float:
+        """Seconds to wait for a reply to the next try. While nothing is known of how fast a server
+        at home is, another one there is asked soon: the first may be slow, and nobody is asked
+        abroad to find out."""
+        server = chosen.server
+        if chosen.tier > 0 or chosen.tries > 0 or server.srtt is not None:
+            return server.wait(chosen.tries)
+        others = [
+            c
+            for c in self._of_tier(0)
+            if c is not chosen and c.tries == 0 and not (c.failed or c.held)
+        ]
+        soon = [c for c in others if c.server.passed_over_until <= now]
+        return limits.WAIT_HOME if soon else server.wait(0)
 
     def next(self, now: float) -> Candidate | Step:
         """The server to ask now, or what to do instead."""
@@ -179,7 +196,7 @@ class Contest:
                 continue
             live = [c for c in self._of_tier(tier) if not c.failed and not c.server.held]
             if due := [c for c in live if not c.spent]:
-                return self._pick(due)
+                return self._pick(due, now)
             if any(c.waiting for c in live):
                 return Step.WAIT
         return self._last(now)
@@ -193,7 +210,7 @@ class Contest:
         left = [c for c in self.candidates.values() if not c.spent and not c.held]
         if left:
             first = min(c.tier for c in left)
-            return self._pick([c for c in left if c.tier == first])
+            return self._pick([c for c in left if c.tier == first], now)
         if any(c.waiting and not c.failed for c in self.candidates.values()):
             return Step.WAIT
         if self.held_all():
@@ -206,9 +223,10 @@ class Contest:
         self.gather(now)
         return len(self.candidates) > before
 
-    def resolved(self, now: float) -> None:
-        """The names have been looked up: take in what was found."""
-        self._resolved = True
+    def resolved(self, now: float, every: bool) -> None:
+        """The names have been looked up, every one or those that came first: take in what was
+        found."""
+        self._resolved = every
         self.gather(now)
 
     def patience_ends(self) -> float:
@@ -243,9 +261,9 @@ class Contest:
     def _of_tier(self, tier: int) -> list[Candidate]:
         return [c for c in self.candidates.values() if c.tier == tier]
 
-    def _pick(self, due: list[Candidate]) -> Candidate:
+    def _pick(self, due: list[Candidate], now: float) -> Candidate:
         fewest = min([c.tries for c in due])
-        fresh = _claimed_first([c for c in due if c.tries == fewest])
+        fresh = _first_asked([c for c in due if c.tries == fewest], now)
         if len(fresh) == 1:
             return fresh[0]
         random = self.core.chance.random
@@ -254,6 +272,26 @@ class Contest:
         return min(fresh, key=lambda c: c.server.score() * (0.85 + 0.3 * random()))
 
 
-def _claimed_first(candidates: list[Candidate]) -> list[Candidate]:
-    """Of one tier, those that say they are in home, if there are such."""
-    return [c for c in candidates if c.claimed] or candidates
+def _first_asked(candidates: list[Candidate], now: float) -> list[Candidate]:
+    """Of one tier, those that say they are in home, if there are such; and of these, those that
+    were not passed over lately."""
+    first = [c for c in candidates if c.claimed] or candidates
+    return [c for c in first if c.server.passed_over_until <= now] or first
+
+
+def on_the_way(core: "Core", cut: Delegation, now: float) -> tuple[list[Name], list[Address]]:
+    """Names and addresses of the name servers of a cut and of those known above it, the root's
+    apart: what rules may match on for a name below."""
+    names: dict[Name, None] = {}
+    addresses: dict[Address, None] = {}
+    for zone in ancestors(cut.zone):
+        above = cut if zone == cut.zone else core.cuts.get(zone, now)
+        if zone == ROOT or above is None:
+            continue
+        for name, found in zip(
+            above.names(), core.records.addresses(above.names(), now), strict=True
+        ):
+            names[name] = None
+            for address in (*above.addresses.get(name, ()), *found):
+                addresses[Address(address)] = None
+    return list(names), list(addresses)

@@ -174,10 +174,20 @@ class Core:
         """A matched reply over a datagram: how fast the server is, and perhaps where. (A reply that
         repeats no question may be one to anything.)"""
         ask = tried.ask
+        if self.servers.get(ask.address).srtt is None:
+            self.planner.asked_otherwise(ask.address)
+        self.alive(ask.address)
         self.servers.get(ask.address).replied(rtt)
         if ask.first and message.question is not None:
             identity = message.identity if ask.nsid else None
             self.judge(ask.address, identity, (rtt,), tried.zone, now)
+
+    def alive(self, address: Address) -> None:
+        """Something came back, by whatever transport."""
+        server = self.servers.get(address)
+        if server.passed_over_until:
+            self.planner.asked_otherwise(address)
+        server.alive()
 
     def judge(
         self,

@@ -44,6 +44,12 @@ WAIT_MIN: Final = 0.2
 """Least wait: a busy machine or a full queue costs tens of milliseconds, and a second question
 sent too early is a needless exchange."""
 
+WAIT_HOME: Final = 0.05
+"""Wait for a server at home of unknown speed when another there can be asked: most are nearer."""
+
+PASSED_OVER_SECONDS: Final = 60.0
+"""After that wait it is asked last for so long, or until it replies."""
+
 WAIT_MAX: Final = 2.0
 """Greatest wait before another server is tried; slower answers are still taken when they come."""
 

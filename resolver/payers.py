@@ -4,6 +4,7 @@ Bounded: a walk ends after ``PAYERS_WALK_MAX`` tasks.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from resolver import limits
@@ -47,6 +48,21 @@ def waits_above(task: Task, wanted: Task) -> bool:
             seen.add(id(waiter[0]))
             queue.append(waiter[0])
     return False
+
+
+def let_go(task: Task, give_up: Callable[[Task], None]) -> None:
+    """A task waits for nobody any more; what was spent for it stays in its books. Those whom nobody
+    waits for now are given up."""
+    task.spent.update(tickets(task))
+    children, task.children = task.children, []
+    task.is_early, task.pending = task.pending > 0, 0
+    for child in children:
+        child.waiters = [w for w in child.waiters if not isinstance(w, tuple) or w[0] is not task]
+        if child.over:
+            continue
+        task.mirrored += child.mirrored
+        if not child.waiters:
+            give_up(child)
 
 
 def tickets(task: Task) -> dict[int, Tried]:

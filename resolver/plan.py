@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 
 from policy.decision import PLAIN
 from resolver import limits, local
-from resolver.contest import Candidate, Contest
+from resolver.contest import Candidate, Contest, on_the_way
 from resolver.delegation import Delegation
 from resolver.model import (
     Address,
@@ -51,6 +51,7 @@ class Server:
     edns: bool
     score: float  # order among the servers, least first
     nsid: bool = False  # ask for its identity
+    is_usual: bool = True  # the wait; not when it is short because another can be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Plan:
     until: float  # end of the cut itself: it stays a barrier when the plan has ended
     tag: int = 0  # what policy has to do with its lookups (:mod:`resolver.tags`)
     above: tuple[Name, ...] | None = None  # name servers of cuts above, where policy asks for them
+    tier: tuple[Address, ...] = ()  # with those that were passed over lately
 
     def tried(self, server: int, question: Question) -> Tried:
         """An exchange under this plan as the books keep it."""
@@ -91,13 +93,13 @@ class Plan:
 class Punt:
     """An exchange under a plan that was not plain: a lookup begins with it instead of sending.
 
-    ``outcome`` is ``None`` when the wait is over without a reply.
-    """
+    ``outcome`` is ``None`` when the wait (``is_usual``) is over without a reply."""
 
     question: Question
     tried: Tried
     outcome: Outcome | None
     sent: float
+    is_usual: bool = True
 
 
 class Plans(Protocol):
@@ -282,8 +284,8 @@ class Planner:
             self._drop_if_current(self._plans.popitem(last=False)[1])
         self._plans[plan.number] = plan
         self._current[cut.zone] = plan
-        for server in plan.servers:
-            self._by_server.setdefault(server.address, set()).add(cut.zone)
+        for address in plan.tier:
+            self._by_server.setdefault(address, set()).add(cut.zone)
         for zone in ancestors(plan.zone) if plan.above is not None else ():
             self._below.setdefault(zone, set()).add(plan.zone)
         for name in (*plan.names, *(plan.above or ())):
@@ -299,8 +301,8 @@ class Planner:
     def _drop(self, zone: Name) -> Plan | None:
         plan = self._current.pop(zone, None)
         if plan is not None:
-            for server in plan.servers:
-                _discard(self._by_server, server.address, zone)
+            for address in plan.tier:
+                _discard(self._by_server, address, zone)
             for name in (*plan.names, *(plan.above or ())):
                 _discard(self._by_name, name, zone)
             for above in ancestors(zone) if plan.above is not None else ():
@@ -326,7 +328,7 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
     selection, tag = PLAIN, 0
     above = None
     if core.decider is not None:
-        names, addresses = _on_the_way(core, cut, now)
+        names, addresses = on_the_way(core, cut, now)
         ruled = core.decider.planned(cut.zone, names, addresses)
         if ruled is None:
             return None
@@ -339,6 +341,7 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
     if not due:
         return None
     servers = tuple([_server(core, contest, candidate, now) for candidate in due])
+    tier = [c.address for c in contest.candidates.values() if c.tier == due[0].tier]
     return Plan(
         number,
         cut.zone,
@@ -352,6 +355,7 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
         cut.expires,
         tag,
         above,
+        tuple(tier),
     )
 
 
@@ -362,35 +366,19 @@ def _is_for_any_depth(core: "Core", servers: tuple[Server, ...]) -> bool:
     return all(server.label.verdict is Verdict.DOMESTIC for server in servers)
 
 
-def _on_the_way(core: "Core", cut: Delegation, now: float) -> tuple[list[Name], list[Address]]:
-    """Names and addresses of the name servers of a cut and of those known above it, the root's
-    apart: what rules may match on for a name below."""
-    names: dict[Name, None] = {}
-    addresses: dict[Address, None] = {}
-    for zone in ancestors(cut.zone):
-        above = cut if zone == cut.zone else core.cuts.get(zone, now)
-        if zone == ROOT or above is None:
-            continue
-        for name, found in zip(
-            above.names(), core.records.addresses(above.names(), now), strict=True
-        ):
-            names[name] = None
-            for address in (*above.addresses.get(name, ()), *found):
-                addresses[Address(address)] = None
-    return list(names), list(addresses)
-
-
 def _server(core: "Core", contest: Contest, candidate: Candidate, now: float) -> Server:
     server = core.servers.get(candidate.address)
+    wait = contest.wait(candidate, now)
     return Server(
         candidate.address,
         candidate.name,
         candidate.tier,
         contest.label(candidate.address, Purpose.ANSWER),
-        min(server.wait(0), core.policy.patience),
+        min(wait, core.policy.patience),
         server.no_edns_until <= now,
         server.score(),
         core.proofs.wants_identity(candidate.address),
+        wait >= server.wait(0),
     )
 
 

@@ -31,7 +31,7 @@ from resolver.model import (
     Transport,
     Type,
 )
-from resolver.payers import books, payers, tickets, waits_above
+from resolver.payers import books, let_go, payers, tickets, waits_above
 from resolver.plan import Punt
 from resolver.task import Flight, Sameness, Task, Waits, probing
 from resolver.wishes import Await, AwaitProbe, LookUpAll, News, Probe, Probed, Tried, Wish
@@ -140,7 +140,7 @@ class Scheduler:
             lookup.exchanges_left -= 1
 
     def deliver(self, ticket: int, outcome: Outcome, now: float) -> None:
-        """The end of one exchange. Unknown tickets are our own fault."""
+        """The end of one exchange."""
         self.now = now
         flight = self._flights.pop(ticket)
         self.core.servers.get(flight.ask.address).under_way -= 1
@@ -150,12 +150,14 @@ class Scheduler:
         if outcome.message is not None and ask.transport is Transport.UDP:
             self.core.heard(flight.hearers[0][1], outcome.message, outcome.rtt, now)
         elif outcome.message is not None:
-            self.core.servers.get(ask.address).alive()
+            self.core.alive(ask.address)
         for task, tried in flight.hearers:
             if task.over:
                 tried.outcome, tried.rtt = "late", outcome.rtt
             else:
                 task.arrived(tried, outcome)
+                if outcome.message is not None and task.looks_up_for(tried):
+                    let_go(task, self._give_up)
                 self._wake(task)
 
     def advance(self, now: float, heard: float | None = None) -> list[tuple[int, Ask]]:
@@ -242,7 +244,7 @@ class Scheduler:
                 self._waits.add(until, task)
             case AwaitProbe(_, until):
                 self._waits.add(until, task)
-            case LookUpAll(questions, purpose):
+            case LookUpAll(questions, purpose, _):
                 self._look_up(task, questions, purpose)
 
     def _send(self, task: Task, tried: Tried) -> bool:
@@ -319,8 +321,8 @@ class Scheduler:
                 parent.mirrored += task.mirrored
                 parent.results[at] = result
                 parent.pending -= 1
-                if parent.pending == 0 and not parent.over:
-                    parent.children.clear()
+                if not parent.over and (parent.pending == 0 or parent.has_enough(at)):
+                    let_go(parent, self._give_up)
                     self._wake(parent)
         task.waiters.clear()
 
@@ -340,11 +342,7 @@ class Scheduler:
 
     def _give_up(self, task: Task) -> None:
         self._remove(task)
-        for child in task.children:
-            child.waiters = [w for w in child.waiters if isinstance(w, Lookup) or w[0] is not task]
-            if not child.waiters and not child.over:
-                self._give_up(child)
-        task.children.clear()
+        let_go(task, self._give_up)
 
     def _remove(self, task: Task) -> None:
         task.over = True

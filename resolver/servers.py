@@ -18,6 +18,7 @@ class Server:
     __slots__ = (
         "held",
         "no_edns_until",
+        "passed_over_until",
         "probe_at",
         "probe_gap",
         "probing",
@@ -38,6 +39,7 @@ class Server:
         self.probe_at = 0.0
         self.probe_gap = limits.PROBE_FIRST
         self.no_edns_until = 0.0
+        self.passed_over_until = 0.0  # others come first: one was asked before its reply
         self.under_way = 0  # exchanges that have not ended
 
     def wait(self, tries: int) -> float:
@@ -62,6 +64,11 @@ class Server:
         self.strikes = 0
         self.held = False
         self.probe_gap = limits.PROBE_FIRST
+        self.passed_over_until = 0.0
+
+    def pass_over(self, now: float) -> None:
+        """Another was asked before the usual wait was over. That is no silence."""
+        self.passed_over_until = now + limits.PASSED_OVER_SECONDS
 
     def silent(self, sent: float, now: float) -> None:
         """A try that was sent at ``sent`` went unanswered for its wait.

@@ -20,10 +20,13 @@ from resolver.model import (
     Question,
     Rcode,
     Result,
+    RRset,
     Transport,
+    Type,
 )
 from resolver.names import Name, label_count
 from resolver.plan import Punt
+from resolver.selection import selected
 from resolver.wishes import (
     Arrived,
     Await,
@@ -49,10 +52,9 @@ class Task:
     """The resolution of one question under one selection, shared by all waiters."""
 
     __slots__ = (
-        "_scheduler", "begun", "children", "core", "depth", "inbox", "is_probe", "is_ready", "late",
-        "mirrored", "now", "over", "pending", "probed", "punt", "purpose", "question", "result",
-        "results", "selection",
-        "spent", "steps", "waiters", "wish",
+        "_scheduler", "begun", "children", "core", "depth", "inbox", "is_early", "is_probe",
+        "is_ready", "late", "mirrored", "now", "over", "pending", "probed", "punt", "purpose",
+        "question", "result", "results", "selection", "spent", "steps", "waiters", "wish",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +86,7 @@ class Task:
         self.punt: Punt | None = None
         self.late = 0.0  # how much later than this step the door had its exchange
         self.begun = self.is_ready = self.is_probe = self.over = False
+        self.is_early = False  # what it looked up was enough before all of it was there
 
     def has_news(self) -> bool:
         """Whether an exchange has ended that the resolution has not heard of yet."""
@@ -102,6 +105,39 @@ class Task:
         """Have a held-down server probed; this resolution does not wait for it."""
         self._scheduler.probe(wish)
 
+    def has_enough(self, at: int) -> bool:
+        """Whether name servers of the first tier are among what was looked up last, so that the
+        others need not be waited for: they may be abroad, and the border may be cut."""
+        wish = self.wish
+        if not isinstance(wish, LookUpAll) or wish.purpose is not Purpose.NAMESERVER_ADDRESS:
+            return False
+        name, found = wish.questions[at].name, False
+        for question, result in zip(wish.questions, self.results, strict=True):
+            if question.name != name:
+                continue
+            if result is None:
+                return False  # the other kind of address is still to come
+            for records in result.answer:
+                found |= records.name == name and self._is_first(records)
+        return found
+
+    def looks_up_for(self, tried: Tried) -> bool:
+        """Whether servers are looked up for the zone that this was an exchange with: its reply may
+        be all that is needed."""
+        return isinstance(self.wish, LookUpAll) and self.wish.zone == tried.zone
+
+    def _is_first(self, records: RRset) -> bool:
+        core = self.core
+        if records.rtype not in (Type.A, Type.AAAA):
+            return False
+        for address in core.usable(tuple(map(Address, records.rdatas))):
+            standing = core.policy.standing(address)
+            if self.selection is not PLAIN:
+                standing = selected(self.selection, standing, address)
+            if standing.tier == 0 and not (standing.never or core.servers.get(address).held):
+                return True
+        return False
+
     def take_punt(self, zone: Name, question: Question) -> Punt | None:
         """The exchange that was made for this question before the task began, once."""
         punt = self.punt
@@ -119,7 +155,7 @@ class Task:
                     return self.inbox.popleft()
                 return Elapsed() if now >= self.waits_until() else None
             case LookUpAll():
-                return Found(tuple(self.results)) if self.pending == 0 else None
+                return None if self.pending else Found(tuple(self.results), self.is_early)
             case AwaitProbe(_, until):
                 probed, self.probed = self.probed, None
                 return probed or (Elapsed() if now >= until else None)

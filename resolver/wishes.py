@@ -67,6 +67,7 @@ class LookUpAll(NamedTuple):
 
     questions: tuple[Question, ...]
     purpose: Purpose
+    zone: Name | None = None  # whose servers are looked up
 
 
 class AwaitProbe(NamedTuple):
@@ -105,9 +106,11 @@ class Elapsed:
 
 
 class Found(NamedTuple):
-    """Results of :class:`LookUpAll`, in its order."""
+    """Results of :class:`LookUpAll`, in its order. ``is_early``: what is missing was not waited
+    for, since name servers of the first tier have been found."""
 
     results: tuple[Result | None, ...]
+    is_early: bool = False
 
 
 class Probed(NamedTuple):

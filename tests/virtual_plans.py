@@ -89,6 +89,11 @@ class Sum:
     seconds: float = 0.0
 
 
+def plan_tier(core: Core, plan: Planned) -> int:
+    """The tier of a plan's servers: all are of one."""
+    return core.policy.standing(plan.servers[0][0]).tier
+
+
 class VirtualPlans:
     """The interface of ``_native.Plans``, and what a listener's thread does with it.
 
@@ -227,9 +232,7 @@ class VirtualPlans:
 
     def _begin(self, plan: Planned, miss: Miss, now: float) -> None:
         question = miss.key.question
-        server = self._choose(plan, now)
-        live = self._core.servers.get(plan.servers[server][0])
-        wait = min(live.wait(0), self._core.policy.patience)
+        server, wait = self._choose(plan, now)
         known = self._core.planner.get(plan.number)
         assert known is not None
         flight = Flight(plan, server, question, now, [(now, miss)])
@@ -239,14 +242,17 @@ class VirtualPlans:
         self._at(now + delay, 0, flight, outcome)
         self._at(now + wait, 1, flight, None)
 
-    def _choose(self, plan: Planned, now: float) -> int:
-        """As :class:`resolver.contest.Contest` picks, by what is known of the servers now."""
+    def _choose(self, plan: Planned, now: float) -> tuple[int, float]:
+        """As :class:`resolver.contest.Contest` picks, by what is known of the servers now; and how
+        long it waits."""
         nowhere = Delegation(plan.zone, (), {}, float("inf"))
         contest = Contest(self._core, nowhere, now)
-        addresses = [address for address, *_ in plan.servers]
-        servers = self._core.servers
-        due = [Candidate(at, plan.zone, 0, servers.get(at)) for at in addresses]
-        return addresses.index(contest._pick(due).address)
+        servers, tier = self._core.servers, plan_tier(self._core, plan)
+        due = [Candidate(at, plan.zone, tier, servers.get(at)) for at, *_ in plan.servers]
+        contest.candidates.update((candidate.address, candidate) for candidate in due)
+        chosen = contest._pick(due, now)
+        wait = min(contest.wait(chosen, now), self._core.policy.patience)
+        return due.index(chosen), wait
 
     # --- what arrives --------------------------------------------------------------------------
 
