@@ -65,6 +65,7 @@ from resolver.metrics_rpz import rpz_metrics
 from resolver.metrics_watch import watch_metrics
 from resolver.mirrors.notify import Notices
 from resolver.model import Address
+from resolver.pack_of import mirror_letters
 from resolver.prove import Prover
 from resolver.records import NullSink, RecordQueue
 from resolver.resolve import Driver
@@ -152,7 +153,8 @@ class App:
         self._control = ControlServer(path, self._commands()) if path is not None else None
 
     def _proving(self, loaded: Loaded) -> Loaded:
-        policy = self._prover.stand(loaded.policy, loaded.config.border.verify)
+        letters = mirror_letters(loaded.config)
+        policy = self._prover.stand(loaded.policy, loaded.config.border.verify, letters)
         return replace(loaded, policy=self._zones.over(policy))
 
     def _zones_changed(self) -> None:

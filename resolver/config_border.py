@@ -81,10 +81,11 @@ class BorderSection(Section):
         None,
         "where the resolver stands: {city: Mumbai}, or {at: [19.076, 72.878], uncertainty: 5km}",
     )
-    verify: Annotated[str, choice("off", "listen", "probe")] = key(
+    verify: Annotated[str, choice("off", "listen", "probe", "mirrors")] = key(
         "listen",
         "with place, prove by their speed that servers stand in home. listen: by ordinary replies;"
-        " probe: also ask anew when a proof ends or is in doubt; off",
+        " probe: also ask anew when a proof ends or is in doubt; mirrors: also ask the root servers"
+        " that the pack knows in home, before they are needed; off",
     )
     registry: Switch = key(
         True, "use the built-in snapshot of what country address blocks are registered in"

@@ -50,3 +50,14 @@ CHECK_FIRST: Final = 1.0
 
 CHECK_MAX: Final = 60.0
 """and the greatest one: each check doubles it until the address is proven."""
+
+PACK_CHECKS_PER_TICK: Final = 4
+"""Root servers of the country pack that are asked in each tick, beside the checks of proofs: all 26
+addresses have been asked once within a quarter of a minute."""
+
+PACK_TRIES: Final = 5
+"""Questions to one of them in a round: the samples of a proof, and two that may be lost or late."""
+
+PACK_ROUND_SECONDS: Final = 900.0
+"""A round for those that are not proven begins so long after the last: routes of anycast change
+some times a day."""

@@ -24,3 +24,8 @@ def proof_metrics(prover: Prover) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "inland_proof_checks", "Questions asked only to renew proofs.", value=prover.checks
     )
+    yield CounterMetricFamily(
+        "inland_pack_mirror_checks",
+        "Questions to root servers of which the country pack lists instances in home.",
+        value=prover.pack_checks,
+    )

@@ -94,6 +94,17 @@ def pack_of(config: Config) -> Chosen | None:
         raise SourceError("; ".join(str(error).splitlines())) from error
 
 
+def mirror_letters(config: Config) -> frozenset[str]:
+    """Root servers (letters in lower case) of which the pack lists instances in home. For a
+    configuration in force."""
+    try:
+        chosen = pack_of(config)
+    except SourceError:  # it was good a moment ago, and pack_warnings says what is wrong now
+        return frozenset()
+    values = chosen.pack.mirrors.values if chosen is not None else ()
+    return frozenset(mirror.root.lower() for mirror in values)
+
+
 def pack_warnings(config: Config) -> list[str]:
     """Why another pack than the one in the folder is in use. For a configuration in force."""
     try:

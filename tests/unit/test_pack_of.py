@@ -14,7 +14,7 @@ from resolver.config import Config, load, parse
 from resolver.errors import ConfigError, Finding
 from resolver.model import Destination
 from resolver.names import from_text
-from resolver.pack_of import pack_warnings, settle_pack
+from resolver.pack_of import mirror_letters, pack_warnings, settle_pack
 from resolver.pack_store import shipped
 from resolver.policy_of import policy_of
 from tests.unit.test_pack_store import KEY, OTHER, version, write
@@ -40,6 +40,15 @@ def test_a_pack_sets_home_and_its_zones() -> None:
     assert from_text("gov.in") in policy.zones
     assert from_text("example.com") in policy.zones
     assert made("pack: BENELUX").home == {"BE", "NL", "LU"}
+
+
+def test_the_root_servers_of_a_pack_are_those_with_instances_in_home() -> None:
+    def letters(text: str) -> frozenset[str]:
+        return mirror_letters(parse(text.encode(), "x.yaml"))
+
+    assert letters("pack: IN") >= {"d", "f", "i", "j", "k", "l"}
+    assert "c" not in letters("pack: IN"), "nobody publishes identifiers of it"
+    assert letters("home: [IN]") == frozenset()
 
 
 def test_a_pack_and_the_same_home_written_out_decide_alike_for_destinations() -> None:
