@@ -141,6 +141,7 @@ def _loaded(config: Config, last: LastGood | None, files: ZoneFiles) -> Loaded:
         ipv6=resolution.ipv6,
         local_zones=local_zones(config),
         where_zone=config.local.where,
+        shadow_lookups=config.policy.shadow_lookups,
         ttl_max=int(config.cache.ttl_max),
         ttl_negative_max=int(config.cache.ttl_negative_max),
         serve_stale=config.cache.serve_stale is not None,

@@ -16,8 +16,8 @@ from typing import cast, final
 from policy.border import Policy
 from resolver import _native, limits
 from resolver.cache import Answer, AnswerStore, RecordStore
+from resolver.concern import Concern
 from resolver.counters import DESTINATIONS, TRANSPORTS, Counters
-from resolver.decide import Concern
 from resolver.exchange import FAILURES
 from resolver.listen import Miss, miss_from_tuple
 from resolver.model import (

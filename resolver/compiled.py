@@ -18,7 +18,7 @@ MODULES = (
     "policy.border", "policy.decision", "policy.engine", "policy.evaluate", "policy.findings",
     "policy.modes", "policy.prefixes", "policy.special", "policy.verdict", "policy.views",
     "policy.windows",
-    "resolver.asking", "resolver.cache", "resolver.carry", "resolver.compose",
+    "resolver.asking", "resolver.cache", "resolver.carry", "resolver.compose", "resolver.concern",
     "resolver.contest", "resolver.core", "resolver.counters", "resolver.decide",
     "resolver.delegation", "resolver.descend", "resolver.exchange", "resolver.failures",
     "resolver.forge", "resolver.forward", "resolver.iterate", "resolver.limits", "resolver.listen",

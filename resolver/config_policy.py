@@ -9,8 +9,9 @@ from pydantic import AfterValidator
 
 from resolver.config_base import Section, key
 from resolver.config_rpz import RpzEntries
-from resolver.config_units import FilePath
+from resolver.config_units import FilePath, integer
 from resolver.limits_policy import RULE_FILES_MAX
+from resolver.limits_views import SHADOW_LOOKUPS_MAX
 
 
 def _few(files: tuple[FilePath, ...] | None) -> tuple[FilePath, ...] | None:
@@ -31,4 +32,9 @@ class PolicySection(Section):
     rpz: RpzEntries = key([], "response policy zones in their order (docs/rpz.md): {zone, file, …}")
     shadow: Annotated[tuple[FilePath, ...] | None, AfterValidator(_few)] = key(
         None, "policy files that are tried beside: what would differ is counted; null: none"
+    )
+    shadow_lookups: Annotated[int, integer(0, SHADOW_LOOKUPS_MAX)] = key(
+        0,
+        "lookups a second that are made for the shadow alone, where the rules in force answer"
+        " without one; 0: none, and what they would have shown is counted as undecided",
     )

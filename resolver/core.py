@@ -128,6 +128,7 @@ class CoreSettings:
     local_zones: frozenset[Name] = field(default_factory=local.zones)  # answered here
     where_zone: Name | None = None  # one of them: what is known of a name (where_zone.py)
     serve_stale: bool = False
+    shadow_lookups: int = 0  # a second
     ttl_max: int = limits.TTL_MAX
     ttl_negative_max: int = limits.NEGATIVE_SECONDS_MAX
 

@@ -9,10 +9,10 @@ asked when the whole answer is there.
 RFC 8914 (what clients are told), RFC 2308 (denials of our own carry a SOA).
 
 Limitations: of a lookup that the live rules answer without a resolution, rules of the shadow that
-need a result stay undecided.
+need a result stay undecided here (:mod:`resolver.shadow_trials` may find out).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
@@ -24,7 +24,6 @@ from policy.decision import (
     Decision,
     Facts,
     Hit,
-    Names,
     Rulebook,
     Selection,
     ServerFact,
@@ -32,6 +31,7 @@ from policy.decision import (
     Way,
 )
 from resolver.compose import addresses_in
+from resolver.concern import Concern
 from resolver.core import Core
 from resolver.forge import ALTERING, altered, merged, with_reason
 from resolver.limits_views import FACT_ADDRESSES_MAX, SERVER_FACTS_MAX, STAGES_MAX
@@ -111,50 +111,38 @@ class Ruling(NamedTuple):
     manner: int
     until: float
     hits: tuple[Hit, ...] = ()  # in response policy zones
-
-
-@final
-class Concern:
-    """The names that rules of some policies may say something of, and the addresses in answers."""
-
-    def __init__(self, books: Sequence[Rulebook]) -> None:
-        found: set[tuple[Name, bool]] = set()
-        tables: list[Names] = []
-        for book in books:
-            found.update(book.concerned())
-            tables.extend(book.concerned_tables())
-        self.tables = tuple(tables)
-        self.rows = tuple(sorted(found))
-        self.ranges = tuple([one for book in books for one in book.concerned_ranges()])
-        self._exact = frozenset([name for name, _ in self.rows])
-        self._below = frozenset([name for name, below in self.rows if below])
-
-    def holds(self, name: Name) -> bool:
-        """Whether a name is among them."""
-        if name in self._exact:
-            return True
-        if self._below:
-            for above in ancestors(name):
-                if above in self._below:
-                    return True
-        return any(table.find(name) is not None for table in self.tables)
+    shadow: Effect = NO_SHADOW
 
 
 @final
 class Decider:
     """Asks the rules of one policy, and its shadow. Implements :class:`resolver.core.Deciding`."""
 
-    def __init__(self, core: Core, policy: Policy, tags: Tags) -> None:
+    def __init__(
+        self, core: Core, policy: Policy, tags: Tags, rules: Rulebook, shadow: Rulebook | None
+    ) -> None:
         self.core = core
         self._policy = policy
-        self._rules = policy.rules
-        self._shadow = policy.shadow
+        self._rules = rules
+        self._shadow = shadow
         self._tags = tags
-        self._books = (policy.rules,) if policy.shadow is None else (policy.rules, policy.shadow)
+        self._books = (rules,) if shadow is None else (rules, shadow)
         self.concern = Concern(self._books)
         self._answers_matter = any(book.concerns_answers() for book in self._books)
         self.servers_matter = any(book.concerns_servers() for book in self._books)
         self._wall = 0.0  # of the last question
+
+    def of_shadow(self) -> "Decider | None":
+        """Who decides as if the shadow were in force; ``None`` without one."""
+        if self._shadow is None:
+            return None
+        return Decider(self.core, self._policy, self._tags, self._shadow, None)
+
+    def decided(self, ruling: Ruling, would: Ruling) -> Ruling:
+        """A ruling of the policy in force, with what the shadow would have done."""
+        until = min(ruling.until, would.until)
+        tag = self._tags.number(ruling.live, would.live)
+        return ruling._replace(shadow=would.live, tag=tag, until=until)
 
     def concerns(self, name: Name) -> bool:
         """Whether a name on a chain of aliases is a stage of its own."""
@@ -254,7 +242,9 @@ class Decider:
             until = final.until
         shadow = NO_SHADOW
         if self._shadow is not None:
-            shade, _ = self._final(case, live=False)
+            shade = at_once_of([stage.shadow for stage in case.stages])
+            if shade is None:
+                shade, _ = self._final(case, live=False)
             shadow = effect_of(shade)
             until = min(until, shade.until)
         for stage in case.stages:
@@ -265,7 +255,8 @@ class Decider:
             manner = SILENT
         elif case.over_streams or final.action is Action.TRUNCATE:
             manner = STREAM
-        return Ruling(result, live, self._tags.number(live, shadow), manner, until, final.hits)
+        tag = self._tags.number(live, shadow)
+        return Ruling(result, live, tag, manner, until, final.hits, shadow)
 
     def _final(self, case: Case, *, live: bool) -> tuple[Decision, int]:
         """The decision of one policy with what was found, and its stage. Without a resolution one
@@ -365,6 +356,17 @@ def _unmatched(book: Rulebook, asked: Asked) -> Decision:
     return book.on_answer(asked, _NO_FACTS) if decision.waits else decision
 
 
+def at_once_of(decisions: Iterable[Decision]) -> Decision | None:
+    """The decision that would have been carried out, or have let pass, before any later work, stage
+    by stage as :meth:`Decider.at_once` does it."""
+    for decision in decisions:
+        if decision.pending:
+            return None
+        if not decision.waits and (decision.action in ALTERING or decision.action is Action.PASS):
+            return decision
+    return None
+
+
 def effect_of(decision: Decision) -> Effect:
     """What a decision is counted under."""
     if decision.waits:
@@ -384,7 +386,7 @@ def decider_of(core: Core, policy: Policy, tags: Tags) -> Decider | None:
     silent = isinstance(policy.rules, Silent) and policy.shadow is None
     if silent and not any(one.explain for one in policy.views):
         return None
-    return Decider(core, policy, tags)
+    return Decider(core, policy, tags, policy.rules, policy.shadow)
 
 
 def _before(answer: tuple[RRset, ...], name: Name) -> tuple[RRset, ...]:

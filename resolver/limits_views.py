@@ -31,3 +31,6 @@ FACT_ADDRESSES_MAX: Final = 256
 SWAP_SETTLE_SECONDS: Final = 0.05
 """How long a reload waits after the swap before it is acknowledged: the threads of native finish
 the batch that they are in, and what was handed to the door has left. Both take a millisecond."""
+
+SHADOW_LOOKUPS_MAX: Final = 1_000
+"""Lookups a second that may be made for the shadow alone: a twentieth of what a core does."""

@@ -50,6 +50,14 @@ def policy_metrics(tags: Tags, tally: Tally, counters: Counters) -> Iterator[Met
     yield done
     yield held
     yield shadow
+    trials = CounterMetricFamily(
+        "inland_shadow_lookups",
+        "Lookups for the shadow policy alone, by what became of them.",
+        labels=("result",),
+    )
+    for result, count in tuple(tally.trials.items()):
+        trials.add_metric((result,), count)
+    yield trials
     where = CounterMetricFamily(
         "inland_where_answers",
         "Clients that asked over DNS what is known of a name, by whether anything was.",

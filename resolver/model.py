@@ -115,6 +115,7 @@ class Purpose(Word):
     MIRROR_REFRESH = "mirror_refresh"
     VERIFICATION = "verification"
     REFRESH = "refresh"
+    SHADOW = "shadow"  # a lookup that no client needs: what would a policy on trial have done?
 
 
 class Reason(Word):

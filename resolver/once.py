@@ -11,8 +11,9 @@ import trio
 from policy.decision import PLAIN, Selection
 from resolver.counters import Clock
 from resolver.decide import Case, Decider
+from resolver.failures import servfail
 from resolver.forge import merged
-from resolver.model import Books, Purpose, Question, Result
+from resolver.model import Books, Ede, Purpose, Question, Result
 from resolver.resolve import Driver
 from resolver.tags import NO_EFFECT, Effect
 
@@ -46,6 +47,9 @@ async def look_up_once(
         if made.onward is None:
             made = decider.judge(case, made, clock.now())
         if made.onward is None or not decider.go_on(case, made, books):
+            if made.onward is not None:  # a loop, or a chain that is too long
+                loop = servfail(Ede.OTHER, "chain of aliases is too long or a loop")
+                made = decider.judge(case, loop, clock.now())
             ruling = decider.ruling(case, made)
             return Once(ruling.result, spent, ruling.live, case)
 

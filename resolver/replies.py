@@ -114,32 +114,58 @@ class Replies:
         result: Result,
         books: Books,
         ruling: Ruling | None,
+        *,
+        later: bool = False,
     ) -> None:
-        """Answer all who wait, and keep the reply."""
+        """Answer all who wait, and keep the reply. ``later``: it is kept, and the clients are
+        counted by what policy did, when that is known."""
         now = self._clock.now()
         sections = compose(result, key.question, key.do)
         if ruling is None:
             ruling = Ruling(result, NO_EFFECT, 0, 0, float("inf"))
             lifetime = sections.lifetime
         else:
-            lifetime = self._lifetime(sections, ruling)
-            sections = self._explained(key, sections, books, ruling)
+            lifetime = 0.0 if later else self._lifetime(sections, ruling)
+            sections = self._explained(key, sections, books, ruling, note=True)
         answer = build_answer(key.question, sections, now)
         policy = self._policy
         destination = policy.destination(addresses_in(result.answer), key.question.name)
         if lifetime > 0:
-            self._answers.put(
-                key,
-                policy.generation_number,
-                answer,
-                lifetime,
-                destination,
-                now,
-                stale=result.stale is not None,
-                manner=ruling.manner,
-                tag=ruling.tag,
-            )
+            self._put(key, answer, lifetime, destination, ruling)
+        if later:
+            ruling = ruling._replace(tag=0)
         self._finish(key, waiting, ruling, books, answer, destination)
+
+    def keep(self, key: AnswerKey, result: Result, ruling: Ruling) -> None:
+        """Keep a reply that was given before all was known that it is counted under."""
+        sections = compose(result, key.question, key.do)
+        lifetime = self._lifetime(sections, ruling)
+        if lifetime > 0:
+            sections = self._explained(key, sections, Books(), ruling, note=False)
+            answer = build_answer(key.question, sections, self._clock.now())
+            addresses = addresses_in(result.answer)
+            destination = self._policy.destination(addresses, key.question.name)
+            self._put(key, answer, lifetime, destination, ruling)
+
+    def _put(
+        self,
+        key: AnswerKey,
+        answer: Answer,
+        lifetime: float,
+        destination: Destination,
+        ruling: Ruling,
+    ) -> None:
+        self._answers.put(
+            key,
+            self._policy.generation_number,
+            answer,
+            lifetime,
+            destination,
+            self._clock.now(),
+            stale=ruling.result.stale is not None,
+            manner=ruling.manner,
+            tag=ruling.tag,
+        )
 
     def _lifetime(self, sections: Sections, ruling: Ruling) -> float:
         """Nothing outlives the time at which policy may say otherwise."""
@@ -149,13 +175,14 @@ class Replies:
         return min(lifetime, ruling.until - self._clock.wall())
 
     def _explained(
-        self, key: AnswerKey, sections: Sections, books: Books, ruling: Ruling
+        self, key: AnswerKey, sections: Sections, books: Books, ruling: Ruling, *, note: bool
     ) -> Sections:
-        """With route and reason for those who are told them."""
+        """With route and reason for those who are told them. ``note``: for those who ask, too."""
         if self._decider is None or not self._decider.explains(key.view):
             return sections
-        wall, rcode = self._clock.wall(), sections.rcode
-        self.notes.put(key.view, key.question, wall, rcode, books, ruling.live)
+        if note:
+            wall, rcode = self._clock.wall(), sections.rcode
+            self.notes.put(key.view, key.question, wall, rcode, books, ruling.live)
         text = f"route {books.route.value}, reason {books.reason.value}"
         if ruling.live.rule:
             text += f", rule {ruling.live.rule}: {ruling.live.action}"

@@ -25,6 +25,7 @@ from resolver.model import IN, Books, Ede, Purpose, Question, Rcode, Result, Tra
 from resolver.records import RecordQueue
 from resolver.replies import Replies, ToldHits
 from resolver.resolve import Driver
+from resolver.shadow_trials import Trials
 from resolver.tally import Tally, Turned
 from resolver.where_zone import WhereZone, where_zone
 
@@ -84,6 +85,7 @@ class Service:
         self._tally = tally
         self._carried = carried
         self._replies = Replies(listener, clock, answers, records, tally, policy)
+        self._trials = Trials(driver, clock, tally, self._replies.keep, self.internal)
         self._decider: Decider | None = None
         self._where: WhereZone | None = None
         self._policy = policy
@@ -98,6 +100,7 @@ class Service:
         was_plain = self._decider is None and not self._policy.views
         is_same = self._policy.generation_number == policy.generation_number
         self._decider, self._policy = decider, policy
+        self._trials.follow(decider)
         self._replies.set_policy(policy, decider)
         self._where = where_zone(policy, decider, self._replies.notes)
         # In this order: native serves nothing while the generations of the two differ, so no answer
@@ -311,7 +314,8 @@ class Service:
             self._look_up(pending, arrived)
         else:
             loop = servfail(Ede.OTHER, "chain of aliases is too long or a loop")
-            self._end(pending, loop, loop, case.books)
+            shown = decider.judge(case, loop, self._clock.now())
+            self._end(pending, loop, shown if shown.onward is None else loop, case.books)
 
     def _book(self, pending: _Pending, result: Result, books: Books) -> None:
         spent = books if pending.case is None else pending.case.total(books)
@@ -366,10 +370,11 @@ class Service:
         books: Books,
     ) -> None:
         try:
-            ruling = None
+            ruling, later = None, False
             if case is not None and self._decider is not None:
                 ruling = self._decider.ruling(case, result)
-            self._replies.give(key, waiting, result, books, ruling)
+                later = self._trials.take(key, case, len(waiting), result, ruling)
+            self._replies.give(key, waiting, result, books, ruling, later=later)
         except Exception as error:  # our fault in one answer must not silence all others
             self.fault(error)
             failed = Result(Rcode.SERVFAIL, cacheable=False)

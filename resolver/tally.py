@@ -68,6 +68,8 @@ class Tally:
         self.failed: dict[Route, int] = dict.fromkeys(Route, 0)
         """Lookups whose clients got SERVFAIL."""
         self.faults = 0
+        self.trials = {"decided": 0, "refused": 0, "ended": 0}
+        """Lookups for the shadow alone (``shadow_trials.py``)."""
         self.where: dict[bool, int] = {True: 0, False: 0}
         """Questions of what is known of a name, by whether anything was (``where_zone.py``)."""
         self.tags: dict[int, int] = {}

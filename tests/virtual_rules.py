@@ -50,13 +50,17 @@ class World:
         classes: tuple[ClientClass, ...] = (),
         plans: bool = False,
         where: Name | None = None,
+        shadow_lookups: int = 0,
     ) -> None:
         net = internet()
         hints = tuple(net._hints)
         self.policy = base()
         self.number = 1
         policy = self._ruled(lines, shadow, classes)
-        settings: dict[str, Any] = {"qname_minimisation": False}
+        settings: dict[str, Any] = {
+            "qname_minimisation": False,
+            "shadow_lookups": shadow_lookups,
+        }
         if where is not None:
             settings |= {"where_zone": where, "local_zones": local.zones() | {where}}
         self.served = Served(net.hosts, hints, policy, plans=plans, **settings)

@@ -31,6 +31,7 @@ _PURPOSES = {
     "mirror_refresh": "the copy of a zone",
     "verification": "whether a server still stands at home",
     "refresh": "an answer about to end",
+    "shadow": "what the shadow policy would have done",
     "overflow": "counted when the table was full",
 }
 

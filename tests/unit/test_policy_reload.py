@@ -7,12 +7,14 @@ from random import Random
 import dns.flags
 import dns.message
 import dns.rcode
+import pytest
 
 from policy.decision import Action, Decision, Selection, Way
 from resolver.forge import altered
 from resolver.in_force import OwnWork
 from resolver.metrics_policy import policy_metrics
 from resolver.model import Ede, Purpose, Question, Rcode, Transport, Type
+from resolver.names import ROOT, is_subdomain
 from resolver.tags import OVERFLOW, Effect, Tags
 from tests.interpreted import interpreted as pytestmark  # noqa: F401
 from tests.rulebook import Book, Line, line, ruled
@@ -21,6 +23,27 @@ from tests.virtual_servers import address, name
 
 __all__ = ["make", "opened"]  # fixtures
 Make = Callable[..., World]
+
+
+NEEDS = (
+    lambda f: bool(f.addresses),
+    lambda f: any(country == "XB" for _, country in f.addresses),
+    lambda f: f.rcode == Rcode.NXDOMAIN,
+    lambda f: any(server.country == "XB" for server in f.servers),
+)
+"""What rules may want of a result."""
+
+
+def _some_lines(chance: Random, prefix: str) -> list[Line]:
+    """Rules on names of the small Internet, some of which need the result."""
+    zones = ["www.home.xa", "home.xa", "shop.comx", "comx", "mixed.xa", "wild.home.xa", "xa"]
+    actions = [Action.NXDOMAIN, Action.NODATA, Action.REFUSED, Action.PASS]
+    found = []
+    for number in range(chance.randrange(1, 5)):
+        needs = chance.choice(NEEDS) if chance.random() < 0.5 else None
+        zone, action = chance.choice(zones), chance.choice(actions)
+        found.append(line(zone, f"{prefix}{number}", action, needs=needs))
+    return found
 
 
 class TestShadow:
@@ -63,6 +86,100 @@ class TestShadow:
         world = make(line("comx", "r1", Action.NXDOMAIN), shadow=Book(abroad))
         world.ask("www.shop.comx")
         assert world.shades() == {("r1", "nxdomain", "undecided"): 1}
+
+    def test_with_lookups_of_its_own_it_is_decided(self, make: Make) -> None:
+        abroad = line("comx", "s1", Action.REFUSED, needs=lambda f: bool(f.addresses))
+        world = make(line("comx", "r1", Action.NXDOMAIN), shadow=Book(abroad), shadow_lookups=1)
+        clients = [world.served.ask("www.shop.comx") for _ in range(3)]
+        for client in clients:
+            reply = world.reply(client)
+            assert reply is not None
+            assert reply.rcode() == dns.rcode.NXDOMAIN
+            assert client.replied == client.asked, "no client waits for it"
+        assert world.shades() == {}, "counted when it is known"
+        world.served.run(5)
+        assert world.shades() == {("s1", "nxdomain", "refused"): 3}
+        assert {ask.label.purpose for ask in world.served.door.sent} <= {
+            Purpose.SHADOW, Purpose.BOOTSTRAP, Purpose.NAMESERVER_ADDRESS
+        }  # fmt: skip
+        internal = [r for r in world.served.ledger.records if r.exchanges]
+        assert [r.client.transport for r in internal] == [Transport.INTERNAL]
+        assert sum(len(r.exchanges) for r in internal) == world.sent
+        assert world.served.ask("www.shop.comx").hit, "kept with what it is counted under"
+        assert world.served.tally.trials == {"decided": 1, "refused": 0, "ended": 0}
+
+    def test_they_are_bounded_and_what_is_beyond_is_undecided(self, make: Make) -> None:
+        abroad = line("comx", "s1", Action.REFUSED, needs=lambda f: bool(f.addresses))
+        world = make(line("comx", "r1", Action.NXDOMAIN), shadow=Book(abroad), shadow_lookups=2)
+        for number in range(5):
+            world.ask(f"n{number}.shop.comx")
+        assert world.shades() == {("r1", "nxdomain", "undecided"): 3}
+        world.served.run(1.0)
+        world.ask("n9.shop.comx")
+        world.served.run(5)
+        assert world.served.tally.trials == {"decided": 3, "refused": 3, "ended": 0}
+        assert world.shades()["r1", "nxdomain", "undecided"] == 3
+
+    def test_a_reload_leaves_them_undecided_and_asks_no_more_for_them(self, make: Make) -> None:
+        abroad = line("comx", "s1", Action.REFUSED, needs=lambda f: bool(f.addresses))
+        lines = (line("comx", "r1", Action.NXDOMAIN),)
+        world = make(*lines, shadow=Book(abroad), shadow_lookups=9)
+        world.ask("www.shop.comx")
+        world.reload(*lines)
+        sent = world.sent
+        world.served.run(20)
+        assert world.sent == sent > 0
+        assert world.shades() == {("r1", "nxdomain", "undecided"): 1}
+        assert world.served.tally.trials == {"decided": 0, "refused": 0, "ended": 1}
+        internal = [r for r in world.served.ledger.records if r.exchanges]
+        assert sum(len(r.exchanges) for r in internal) == sent, "in the books all the same"
+
+    def test_they_stay_at_home_where_either_policy_closes(self, make: Make) -> None:
+        """The policy in force closes the target of an alias, the shadow a name that is blocked."""
+        needs = lambda f: bool(f.addresses)  # noqa: E731
+        world = make(
+            line("abroad.home.xa", "r1", Action.NXDOMAIN),
+            line("mixed.xa", "r2", Action.NXDOMAIN),
+            line("shop.comx", "stay", selection=AT_HOME),
+            shadow=Book(
+                line("home.xa", "s1", Action.REFUSED, needs=needs),
+                line("mixed.xa", "s2", Action.REFUSED, selection=AT_HOME, needs=needs),
+            ),
+            shadow_lookups=9,
+        )
+        world.ask("abroad.home.xa")
+        world.ask("www.mixed.xa")
+        world.served.run(20)
+        for ask in world.served.door.sent:
+            if is_subdomain(ask.question.name, name("shop.comx")):
+                assert ask.address[0] == 11
+            if is_subdomain(ask.question.name, name("mixed.xa")):
+                assert ask.address[0] == 11
+        assert world.served.tally.trials["decided"] == 2
+
+    @pytest.mark.parametrize("seed", range(100))
+    def test_with_lookups_of_its_own_its_counts_are_those_of_the_shadow_live(
+        self, make: Make, seed: int
+    ) -> None:
+        """Whatever the rules in force are: every name, asked by two clients."""
+        chance = Random(seed)
+        mine, shadow = _some_lines(chance, "r"), _some_lines(chance, "s")
+        tried = make(*mine, shadow=Book(*shadow), shadow_lookups=100)
+        live = make(*shadow)
+        for world in (tried, live):
+            for text in (*self.NAMES, "leaf.tree.home.xa", "loop1.home.xa", "x.wild.home.xa"):
+                for _ in range(2):
+                    world.served.answers.flush(ROOT, True)  # hits are native's to count
+                    client = world.served.ask(text)
+                    world.served.finish(client)
+                world.served.run(20)
+        wanted = {key: n for key, n in live.marks().items() if key[0]}
+        counted: Counter[tuple[str, ...]] = Counter()
+        for (rule, _, action), count in tried.shades().items():
+            if action != "none":
+                counted[rule, action] += count
+        assert "undecided" not in {action for _, action in counted}
+        assert counted == wanted
 
     def test_it_alters_nothing(self, make: Make) -> None:
         with_shadow = make(shadow=Book(*self.lines()))
