@@ -10,12 +10,12 @@ RFC 8914 (extended errors: 4 forged answer, 15 blocked, 16 censored, 17 filtered
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from resolver.model import Address, RRset, Security, Verdict, Word
 from resolver.names import Name
 
-NEVER = float("inf")
+NEVER: Final = float("inf")
 
 
 class Way(Word):
@@ -53,7 +53,7 @@ class Selection(NamedTuple):
     rule: str = ""
 
 
-PLAIN = Selection()
+PLAIN: Final = Selection()
 
 
 class Hit(NamedTuple):
@@ -88,7 +88,7 @@ class Decision(NamedTuple):
     hits: tuple[Hit, ...] = ()  # in response policy zones: disabled ones, then the one that decided
 
 
-NOTHING = Decision()
+NOTHING: Final = Decision()
 
 
 class Asked(NamedTuple):

@@ -6,10 +6,9 @@ with the wrong letter case are asked for again over TCP (RFC 7766 section 5), a 
 not know EDNS is asked without it (RFC 6891 section 7).
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
+from typing import Final, final
 
 from policy.decision import PLAIN, Way
 from resolver import limits
@@ -45,25 +44,30 @@ from resolver.wishes import (
     Probe,
     Tried,
     Wish,
-    new_await,
 )
 
 
-class Reply(NamedTuple):
+@final
+class Reply:
     """A usable reply: what it means, the scrubbed message, who sent it, and to what question.
 
     ``strict``: the server was asked under the border's privacy."""
 
-    meaning: Meaning
-    message: Message
-    candidate: Candidate
-    question: Question
-    strict: bool = False
+    __slots__ = ("candidate", "meaning", "message", "question", "strict")
 
-
-_new_reply: Callable[[tuple[Meaning, Message, Candidate, Question, bool]], Reply] = partial(
-    tuple.__new__, Reply
-)
+    def __init__(
+        self,
+        meaning: Meaning,
+        message: Message,
+        candidate: Candidate,
+        question: Question,
+        strict: bool = False,
+    ) -> None:
+        self.meaning = meaning
+        self.message = message
+        self.candidate = candidate
+        self.question = question
+        self.strict = strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,7 @@ class _Asking:
         candidate.waiting += 1
         self.sent.append(tried)
         began, until = task.now, contest.wake_at(wait, task.now)
-        news = yield new_await((tried, until))
+        news = yield Await(tried, until)
         if isinstance(news, Elapsed):
             self._overdue(candidate, began, usual)
             return None
@@ -261,8 +265,7 @@ class _Asking:
                 core.servers.set_lame(candidate.address, self.cut.zone, now)
                 core.planner.struck(core, self.cut.zone, candidate.address)
             return None
-        strict = abroad and settings.strict_abroad
-        return _new_reply((meaning, message, candidate, question, strict))
+        return Reply(meaning, message, candidate, question, abroad and settings.strict_abroad)
 
     def _again(self, tried: Tried, outcome: Outcome) -> tuple[str, Transport, bool | None] | None:
         """Whether the same server is to be asked at once in another way: how it is told in the
@@ -367,4 +370,4 @@ class _Asking:
         return True
 
 
-_NO_EDNS = (Rcode.FORMERR, Rcode.NOTIMP, Rcode.BADVERS)
+_NO_EDNS: Final = (Rcode.FORMERR, Rcode.NOTIMP, Rcode.BADVERS)

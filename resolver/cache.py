@@ -6,7 +6,7 @@ that made them and are never served under another. Both are bounded in octets.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from resolver import _native
 from resolver.compose import Sections
@@ -28,7 +28,7 @@ from resolver.wire import rrset_from_tuple, rrsets_from_tuples
 Answer = _native.Answer
 """A composed reply; ID, RD, CD, letter case, OPT and truncation are added when it is sent."""
 
-_DESTINATION_NUMBER = {destination: at for at, destination in enumerate(DESTINATIONS)}
+_DESTINATION_NUMBER: Final = {destination: at for at, destination in enumerate(DESTINATIONS)}
 
 
 @final
@@ -117,7 +117,9 @@ class AnswerKey(NamedTuple):
     cd: bool
 
 
-new_key: Callable[[tuple[int, Question, bool, bool]], AnswerKey] = partial(tuple.__new__, AnswerKey)
+new_key: Final[Callable[[tuple[int, Question, bool, bool]], AnswerKey]] = partial(
+    tuple.__new__, AnswerKey
+)
 
 
 def build_answer(

@@ -11,7 +11,7 @@ are read only when a sink wants them.
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast, final
+from typing import Final, cast, final
 
 from policy.border import Policy
 from resolver import _native, limits
@@ -35,10 +35,10 @@ from resolver.names import Name, ancestors
 from resolver.plan import Plan, Planner, Punt, Server
 from resolver.wire import message_from_tuple
 
-_VIEW = 0
-_SILENT = 7
-_ENDS = ("positive", "nodata", "nxdomain", "unanswered")
-_NUMBER = {destination: at for at, destination in enumerate(DESTINATIONS)}
+_VIEW: Final = 0
+_SILENT: Final = 7
+_ENDS: Final = ("positive", "nodata", "nxdomain", "unanswered")
+_NUMBER: Final = {destination: at for at, destination in enumerate(DESTINATIONS)}
 _RECORD = struct.Struct("=dddQHHBBBBBB")
 
 

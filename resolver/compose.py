@@ -7,12 +7,12 @@ and for a denial its proof. AD is never set, since nothing is validated yet.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from resolver.limits import ANSWER_EMPTY_SECONDS, ANSWER_FAILURE_SECONDS
 from resolver.model import Address, Question, Rcode, Result, RRset, Type
 
-_DNSSEC_TYPES = frozenset(
+_DNSSEC_TYPES: Final = frozenset(
     {
         Type.DS,
         Type.RRSIG,
@@ -22,7 +22,7 @@ _DNSSEC_TYPES = frozenset(
         Type.NSEC3PARAM,
     }
 )
-_SOUND = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
+_SOUND: Final = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
 
 
 class Sections(NamedTuple):
@@ -36,8 +36,8 @@ class Sections(NamedTuple):
 
 
 _Section = tuple[RRset, ...]
-_new_sections: Callable[
-    [tuple[int, _Section, _Section, tuple[tuple[int, str], ...], float]], Sections
+_new_sections: Final[
+    Callable[[tuple[int, _Section, _Section, tuple[tuple[int, str], ...], float]], Sections]
 ] = partial(tuple.__new__, Sections)
 
 
@@ -70,7 +70,13 @@ def _lifetime(result: Result, answer: tuple[RRset, ...], authority: tuple[RRset,
         return 0.0
     if result.rcode not in _SOUND:
         return ANSWER_FAILURE_SECONDS
-    return float(min([rrset.ttl for rrset in (*answer, *authority)], default=ANSWER_EMPTY_SECONDS))
+    if not answer and not authority:
+        return ANSWER_EMPTY_SECONDS
+    least = (answer or authority)[0].ttl
+    for section in (answer, authority):
+        for rrset in section:
+            least = min(least, rrset.ttl)
+    return float(least)
 
 
 def addresses_in(section: Iterable[RRset]) -> list[Address]:

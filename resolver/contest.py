@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast, final
 
-from policy.decision import PLAIN, Selection
+from policy.decision import NEVER, PLAIN, Selection
 from resolver import limits
 from resolver.delegation import Delegation
 from resolver.model import Address, Label, Purpose, Standing, Type, Verdict
@@ -129,10 +129,13 @@ class Contest:
         """The addresses of each name: those of the cut, then those among the records."""
         own = self.cut.addresses
         cached = cast("Sequence[Sequence[Address]]", self.core.records.addresses(names, now))
-        return [
-            (name, (*own[name], *found) if name in own else found)
-            for name, found in zip(names, cached, strict=True)
-        ]
+        known: list[tuple[Name, Sequence[Address]]] = []
+        for at, name in enumerate(names):
+            found = cached[at]
+            if name in own:
+                found = own[name] + tuple(found) if found else own[name]
+            known.append((name, found))
+        return known
 
     def unresolved(self, now: float) -> tuple[Name, ...]:
         """Names of the cut with no address known and none looked up lately."""
@@ -269,7 +272,12 @@ class Contest:
         random = self.core.chance.random
         if random() * limits.EXPLORE_ONE_IN < 1:
             return fresh[int(random() * len(fresh))]
-        return min(fresh, key=lambda c: c.server.score() * (0.85 + 0.3 * random()))
+        best, least = fresh[0], NEVER
+        for candidate in fresh:
+            score = candidate.server.score() * (0.85 + 0.3 * random())
+            if score < least:
+                best, least = candidate, score
+        return best
 
 
 def _first_asked(candidates: list[Candidate], now: float) -> list[Candidate]:

@@ -6,7 +6,7 @@ file, so that a dead process's books can be read. This file alone knows how that
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, final
+from typing import Final, Self, final
 
 from resolver import _native
 from resolver.model import Destination, Label, Transport
@@ -20,7 +20,7 @@ HIT_SECONDS_BOUNDS = _native.HIT_SECONDS_BOUNDS
 OVERFLOW = "overflow"
 """Label of slot 0: exchanges that were counted after the table of slots had become full."""
 
-DESTINATIONS = (
+DESTINATIONS: Final = (
     Destination.DOMESTIC,
     Destination.FOREIGN,
     Destination.MIXED,
@@ -28,7 +28,7 @@ DESTINATIONS = (
 )
 """Destinations by the number that native keeps with an answer."""
 
-TRANSPORTS = (Transport.UDP, Transport.TCP)
+TRANSPORTS: Final = (Transport.UDP, Transport.TCP)
 """Transports by the number that native gives them."""
 
 

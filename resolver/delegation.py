@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from resolver import limits
 from resolver.model import Address, Message, RRset, Type
-from resolver.names import ROOT, Name, ancestors, from_wire, is_subdomain
+from resolver.names import ROOT, Name, from_wire, is_subdomain
 
 
 class Delegation:
@@ -92,9 +92,11 @@ class Delegations:
 
     def closest(self, name: Name, now: float) -> Delegation | None:
         """The live cut nearest above ``name`` (or at it); not the root."""
-        for zone in ancestors(name):
-            if zone != ROOT and (cut := self.get(zone, now)) is not None:
+        zone = name
+        while zone != ROOT:
+            if (cut := self.get(zone, now)) is not None:
                 return cut
+            zone = Name(zone[1 + zone[0] :])
         return None
 
     def flush(self, name: Name, subtree: bool) -> int:

@@ -5,6 +5,7 @@ RFC 4035 section 3.1.4.1 (DS is asked of the parent).
 """
 
 from collections.abc import Generator
+from typing import Final
 
 from policy.decision import Way
 from resolver import limits
@@ -41,7 +42,7 @@ from resolver.servers import Server
 from resolver.task import Task
 from resolver.wishes import LookUpAll, News, Wish
 
-PRIMING = Question(ROOT, Type.NS)
+PRIMING: Final = Question(ROOT, Type.NS)
 
 Piece = Positive | Alias | Negative | TooLong
 Descent = Generator[Wish, News, Piece | Unanswered]

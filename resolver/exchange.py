@@ -7,7 +7,7 @@ tuples and its outcomes into values.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from resolver import _native
 from resolver.counters import Clock, Counters
@@ -15,7 +15,7 @@ from resolver.model import Address, Ask, Failure, Label, Outcome, Transport
 from resolver.quick import new_outcome
 from resolver.wire import message_from_tuple
 
-FAILURES: tuple[Failure | None, ...] = (
+FAILURES: Final[tuple[Failure | None, ...]] = (
     None,
     Failure.TIMEOUT,
     Failure.UNREACHABLE,

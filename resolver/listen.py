@@ -6,7 +6,7 @@ resolution are dealt with in native and counted there.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from resolver import _native
 from resolver.cache import Answer, AnswerKey, AnswerStore, new_key
@@ -27,7 +27,7 @@ class Miss(NamedTuple):
     generation: int = 0  # of the policy that its view is of
 
 
-_new_miss: Callable[[tuple[int, AnswerKey, int, bool, ClientContext, int]], Miss] = partial(
+_new_miss: Final[Callable[[tuple[int, AnswerKey, int, bool, ClientContext, int]], Miss]] = partial(
     tuple.__new__, Miss
 )
 

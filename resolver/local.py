@@ -10,6 +10,7 @@ Limitations: ``example`` is asked as usual, as RFC 6761 section 6.5 wants of cac
 
 from functools import cache
 from ipaddress import ip_address
+from typing import Final
 
 from resolver.model import Question, Rcode, Result, RRset, Type
 from resolver.names import Name, from_text, is_subdomain, label_count, suffix
@@ -25,7 +26,7 @@ _REVERSE_V6 = ("0." * 32, "1." + "0." * 31, "d.f.", "8.e.f.", "9.e.f.", "a.e.f."
 _EMPTY = ("test", "invalid", "local", "onion", "alt", "home.arpa", "resolver.arpa",
           "service.arpa")  # fmt: skip
 _IPV4ONLY = from_text("ipv4only.arpa")
-_LOCALHOST = from_text("localhost")
+_LOCALHOST: Final = from_text("localhost")
 _INTERNAL = from_text("internal")
 
 
@@ -38,7 +39,7 @@ def zones() -> frozenset[Name]:
     return frozenset({*map(from_text, texts), _IPV4ONLY, _LOCALHOST})
 
 
-_LABELS_MAX = 34  # the longest apex is a whole ip6.arpa name
+_LABELS_MAX: Final = 34  # the longest apex is a whole ip6.arpa name
 
 
 def zone_of(name: Name, known: frozenset[Name]) -> Name | None:

@@ -13,9 +13,7 @@ Limitations: where a server serves the zone below as well, no cut shows, and oth
 zone above may be shown one label of the zone below.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from typing import final
 
 from resolver import limits
 from resolver.model import Question, Type, Verdict
@@ -23,19 +21,21 @@ from resolver.names import Name, label_count, suffix
 from resolver.quick import new_question
 
 
-class Shown(NamedTuple):
-    """What the servers of one zone are shown of a name in one step."""
+@final
+class Shown:
+    """What the servers of one zone are shown of a name in one step. ``needed``: labels that any
+    question to this zone shows, the zone's own and one."""
 
-    home: Question
-    abroad: Question
-    needed: int  # labels that any question to this zone shows: the zone's own and one
+    __slots__ = ("abroad", "home", "needed")
+
+    def __init__(self, home: Question, abroad: Question, needed: int) -> None:
+        self.home = home
+        self.abroad = abroad
+        self.needed = needed
 
     def to(self, verdict: Verdict, strict: bool) -> Question:
         """What a server is asked; ``strict``: ``border.privacy``."""
         return self.abroad if strict and verdict is not Verdict.DOMESTIC else self.home
-
-
-_new_shown: Callable[[tuple[Question, Question, int]], Shown] = partial(tuple.__new__, Shown)
 
 
 class Minimiser:
@@ -58,7 +58,7 @@ class Minimiser:
         self._abroad = max(self._abroad, needed)
         home = self._question if self._whole else self._part(self._at_home)
         same = self._abroad == self._at_home and not self._whole
-        return _new_shown((home, home if same else self._part(self._abroad), needed))
+        return Shown(home, home if same else self._part(self._abroad), needed)
 
     def _part(self, count: int) -> Question:
         if count >= self._labels:

@@ -10,14 +10,14 @@ route, destination: see ``docs/architecture.md``).
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from ipaddress import ip_address
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType
 
 from resolver.names import Name
 
 Address = NewType("Address", bytes)
 """An IP address as packed octets: 4 (the rdata of A) or 16 (the rdata of AAAA)."""
 
-IN = 1
+IN: Final = 1
 
 
 def address_from_text(text: str) -> Address:

@@ -9,16 +9,16 @@ internationalised names are taken and shown as A-labels.
 """
 
 from collections.abc import Iterator
-from typing import NewType
+from typing import Final, NewType
 
 from resolver.errors import BadName
 
 Name = NewType("Name", bytes)
 """An absolute domain name: length-prefixed labels in lower case, ending with the root's zero."""
 
-ROOT = Name(b"\0")
-OCTETS_MAX = 255  # RFC 1035 section 2.3.4
-LABEL_MAX = 63
+ROOT: Final = Name(b"\0")
+OCTETS_MAX: Final = 255  # RFC 1035 section 2.3.4
+LABEL_MAX: Final = 63
 
 
 def from_text(text: str) -> Name:

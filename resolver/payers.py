@@ -92,12 +92,12 @@ def books(task: Task, told: frozenset[int] = frozenset()) -> Books:
     spent = [tried for ticket, tried in sorted(tickets(task).items()) if ticket not in told]
     escapes = [t for t in spent if t.ask.label.verdict is not Verdict.DOMESTIC]
     return Books(
-        exchanges=len(spent),
-        abroad=len(escapes),
-        reason=escapes[0].ask.label.reason if escapes else Reason.NONE,
-        needless=sum([t.needless for t in spent]),
-        trail=[t.exchange() for t in spent],
-        mirrored=_mirrored(task, told) if task.core.mirrors else [],
+        len(spent),
+        len(escapes),
+        escapes[0].ask.label.reason if escapes else Reason.NONE,
+        sum([t.needless for t in spent]),
+        [t.exchange() for t in spent],
+        _mirrored(task, told) if task.core.mirrors else [],
     )
 
 

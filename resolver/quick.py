@@ -8,6 +8,7 @@ they know of its place. Types of other modules have their maker beside them, nam
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from resolver.model import (
     Address,
@@ -31,30 +32,36 @@ from resolver.names import Name
 
 Section = tuple[RRset, ...]
 
-new_question: Callable[[tuple[Name, int]], Question] = partial(tuple.__new__, Question)
+new_question: Final[Callable[[tuple[Name, int]], Question]] = partial(tuple.__new__, Question)
 
-new_message: Callable[
-    [tuple[int, bool, bool, bool, Question | None, Section, Section, Section, Edns | None]],
-    Message,
+new_message: Final[
+    Callable[
+        [tuple[int, bool, bool, bool, Question | None, Section, Section, Section, Edns | None]],
+        Message,
+    ]
 ] = partial(tuple.__new__, Message)
 
-new_outcome: Callable[[tuple[Message | None, Failure | None, float, int]], Outcome] = partial(
-    tuple.__new__, Outcome
+new_outcome: Final[Callable[[tuple[Message | None, Failure | None, float, int]], Outcome]] = (
+    partial(tuple.__new__, Outcome)
 )
 
-new_ask: Callable[
-    [tuple[Address, Question, Label, float, Transport, bool, bool, bool, bool, int, bool]], Ask
+new_ask: Final[
+    Callable[
+        [tuple[Address, Question, Label, float, Transport, bool, bool, bool, bool, int, bool]], Ask
+    ]
 ] = partial(tuple.__new__, Ask)
 
-new_client: Callable[[tuple[Transport, Address, int]], ClientContext] = partial(
+new_client: Final[Callable[[tuple[Transport, Address, int]], ClientContext]] = partial(
     tuple.__new__, ClientContext
 )
 
-new_exchange: Callable[
-    [tuple[Name, Name | None, Address, Question, Transport, Label, int, str, float]], Exchange
+new_exchange: Final[
+    Callable[
+        [tuple[Name, Name | None, Address, Question, Transport, Label, int, str, float]], Exchange
+    ]
 ] = partial(tuple.__new__, Exchange)
 
-new_record: Callable[
+new_record: Final[Callable[
     [
         tuple[
             float, Question, ClientContext, int, Route, Destination, Reason, float, str,
@@ -62,4 +69,4 @@ new_record: Callable[
         ]
     ],
     Record,
-] = partial(tuple.__new__, Record)  # fmt: skip
+]] = partial(tuple.__new__, Record)  # fmt: skip

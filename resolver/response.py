@@ -11,7 +11,7 @@ as lame; without either it is taken, with a lower rank (home-made servers forget
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from resolver import limits
 from resolver.model import Message, Question, Rcode, RRset, Type
@@ -98,20 +98,24 @@ class TooLong:
 
 
 _Section = tuple[RRset, ...]
-_new_positive: Callable[[tuple[_Section, _Section]], Positive] = partial(tuple.__new__, Positive)
-_new_referral: Callable[[tuple[RRset, RRset | None]], Referral] = partial(tuple.__new__, Referral)
+_new_positive: Final[Callable[[tuple[_Section, _Section]], Positive]] = partial(
+    tuple.__new__, Positive
+)
+_new_referral: Final[Callable[[tuple[RRset, RRset | None]], Referral]] = partial(
+    tuple.__new__, Referral
+)
 
 Meaning = Positive | Alias | Negative | TooLong | Referral | Lame | Broken
 
-_SOUND = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
-_NOTHING: tuple[RRset, ...] = ()
+_SOUND: Final = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
+_NOTHING: Final[tuple[RRset, ...]] = ()
 _RCODES: dict[int, str] = {
     Rcode.FORMERR: "formerr",
     Rcode.SERVFAIL: "servfail",
     Rcode.NOTIMP: "notimp",
     Rcode.BADVERS: "badvers",
 }
-YXDOMAIN = 6
+YXDOMAIN: Final = 6
 
 
 def classify(

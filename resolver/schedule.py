@@ -238,10 +238,10 @@ class Scheduler:
 
     def _grant(self, task: Task, wish: Wish) -> None:
         match wish:
-            case Await(tried, until):
-                if tried is not None and not self._send(task, tried):
+            case Await():
+                if wish.tried is not None and not self._send(task, wish.tried):
                     return
-                self._waits.add(until, task)
+                self._waits.add(wish.until, task)
             case AwaitProbe(_, until):
                 self._waits.add(until, task)
             case LookUpAll(questions, purpose, _):

@@ -4,14 +4,16 @@ Records outside the zone that was asked are left out before anything looks at th
 section 5.4.1, RFC 5452 section 6). Glue keeps to the same bailiwick in ``delegation.glue_for``.
 """
 
+from typing import Final
+
 from resolver import limits
 from resolver.model import Message, RRset, Type
 from resolver.names import Name, is_subdomain
 
-SINGLE = frozenset({Type.CNAME, Type.DNAME, Type.SOA})
+SINGLE: Final = frozenset({Type.CNAME, Type.DNAME, Type.SOA})
 """Types of which a name has one record at most (RFC 1034 3.6.2, RFC 6672 2.4, RFC 1035 3.3.13)."""
 
-NOT_DATA = frozenset({Type.OPT, Type.AXFR, Type.IXFR, Type.ANY})
+NOT_DATA: Final = frozenset({Type.OPT, Type.AXFR, Type.IXFR, Type.ANY})
 
 
 def scrub(message: Message, zone: Name, ttl_max: int = limits.TTL_MAX) -> Message:

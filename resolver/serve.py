@@ -8,7 +8,7 @@ and meta-types (RFC 6895 section 3.1), RD=0.
 """
 
 import logging
-from typing import final
+from typing import Final, final
 
 from policy.border import Policy
 from policy.decision import PLAIN
@@ -31,7 +31,7 @@ from resolver.where_zone import WhereZone, where_zone
 
 _log = logging.getLogger("inland.serve")
 
-_META_TYPES = frozenset({Type.OPT, *range(128, 255)})
+_META_TYPES: Final = frozenset({Type.OPT, *range(128, 255)})
 """RFC 6895 section 3.1: OPT and the QTYPEs and meta-TYPEs 128–255; ANY is answered by the core."""
 
 

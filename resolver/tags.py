@@ -6,7 +6,7 @@ would have done. Bounded: past the bound what is new is counted by its action al
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from policy.decision import Action, Way
 from resolver.limits_views import RULE_LABEL_MAX, TAGS_MAX
@@ -24,8 +24,8 @@ class Effect(NamedTuple):
     """The policy's mode held it back: it is counted, and was not done."""
 
 
-NO_EFFECT = Effect("", Action.NONE.value)
-NO_SHADOW = Effect("", "")
+NO_EFFECT: Final = Effect("", Action.NONE.value)
+NO_SHADOW: Final = Effect("", "")
 """Of the shadow, when there is none."""
 
 ACTIONS = tuple(dict.fromkeys([*(a.value for a in Action), *(w.value for w in Way)]))

@@ -8,7 +8,7 @@ closed set, so the number of series is bounded.
 from bisect import bisect_left
 from collections.abc import Sequence
 from enum import Enum
-from typing import final
+from typing import Final, final
 
 from resolver.counters import HIT_SECONDS_BOUNDS
 from resolver.limits_page import WORST_KEPT
@@ -18,7 +18,7 @@ from resolver.worst import SpaceSaving
 
 _MISS_SECONDS_BOUNDS = (1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-SECONDS_BOUNDS = tuple(sorted({*HIT_SECONDS_BOUNDS, *_MISS_SECONDS_BOUNDS}))
+SECONDS_BOUNDS: Final = tuple(sorted({*HIT_SECONDS_BOUNDS, *_MISS_SECONDS_BOUNDS}))
 """Upper bounds, in seconds, of the buckets of ``inland_lookup_seconds``: those of native's hits
 and those of misses."""
 

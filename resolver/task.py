@@ -40,7 +40,6 @@ from resolver.wishes import (
     Steps,
     Tried,
     Wish,
-    new_arrived,
 )
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class Task:
 
     def arrived(self, tried: Tried, outcome: Outcome) -> None:
         """An exchange of this resolution has ended."""
-        self.inbox.append(new_arrived((tried, outcome)))
+        self.inbox.append(Arrived(tried, outcome))
 
     def mirror_used(self, zone: Name, serial: int, question: Question, outcome: str) -> None:
         """A mirror answered or delegated in the place of an exchange."""

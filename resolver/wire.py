@@ -7,7 +7,7 @@ reach Python.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from resolver import _native
 from resolver.model import Edns, Message, Question, RRset
@@ -17,10 +17,10 @@ from resolver.quick import new_message, new_question
 if TYPE_CHECKING:
     from resolver._native import EdnsTuple, MessageTuple, RRsetTuple
 
-rrset_from_tuple: Callable[["RRsetTuple"], RRset] = partial(tuple.__new__, RRset)
+rrset_from_tuple: Final[Callable[["RRsetTuple"], RRset]] = partial(tuple.__new__, RRset)
 """The RRset that native describes."""
 
-_edns: Callable[["EdnsTuple"], Edns] = partial(tuple.__new__, Edns)
+_edns: Final[Callable[["EdnsTuple"], Edns]] = partial(tuple.__new__, Edns)
 
 
 def rrsets_from_tuples(section: Iterable["RRsetTuple"]) -> tuple[RRset, ...]:

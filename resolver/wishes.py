@@ -4,9 +4,8 @@ A resolution is a generator: it yields a wish, the scheduler grants it and sends
 Wishes are values, so the same resolution runs on sockets and in virtual time.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, final
 
 from resolver.model import Address, Ask, Exchange, Label, Outcome, Purpose, Question, Result
@@ -50,15 +49,16 @@ class Tried:
         )
 
 
-class Await(NamedTuple):
+@final
+class Await:
     """Send ``tried`` (if any), then wake with the next outcome of this resolution, or at
     ``until``."""
 
-    tried: Tried | None
-    until: float
+    __slots__ = ("tried", "until")
 
-
-new_await: Callable[[tuple[Tried | None, float]], Await] = partial(tuple.__new__, Await)
+    def __init__(self, tried: Tried | None, until: float) -> None:
+        self.tried = tried
+        self.until = until
 
 
 class LookUpAll(NamedTuple):
@@ -90,14 +90,15 @@ class Probe(NamedTuple):
 Wish = Await | LookUpAll | AwaitProbe
 
 
-class Arrived(NamedTuple):
+@final
+class Arrived:
     """An exchange of this resolution has ended."""
 
-    tried: Tried
-    outcome: Outcome
+    __slots__ = ("outcome", "tried")
 
-
-new_arrived: Callable[[tuple[Tried, Outcome]], Arrived] = partial(tuple.__new__, Arrived)
+    def __init__(self, tried: Tried, outcome: Outcome) -> None:
+        self.tried = tried
+        self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True)
