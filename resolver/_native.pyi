@@ -12,6 +12,7 @@ from resolver._native_ranges import RangeLayer as RangeLayer
 from resolver._native_ranges import RangeTable as RangeTable
 from resolver._native_tables import NameTable as NameTable
 from resolver._native_tables import PolicyZone as PolicyZone
+from resolver._native_tables import TransferReader as TransferReader
 from resolver._native_tables import read_zone_file as read_zone_file
 from resolver._native_verify import canonical_rdata as canonical_rdata
 from resolver._native_verify import signed_data as signed_data

@@ -75,3 +75,17 @@ def read_zone_file(
     """(records, octets of a copy, where its nodes start in numbers of the machine, (owner, line) of
     ``rpz-`` owners). Off the interpreter. Raises ``ValueError`` whose argument is a list of (line,
     what is wrong)."""
+
+@final
+class TransferReader:
+    """The messages of an AXFR (RFC 5936), read into a copy. Nothing is there before the end."""
+
+    def __new__(cls, apex: bytes, records_max: int) -> TransferReader: ...
+    def take(self, message: bytes) -> tuple[int, bool, tuple[int, bytes, int, int] | None]:
+        """(RCODE, whether the zone's last record has come, where a signature stands: its record,
+        its owner in lower case, begin and end of its rdata). Off the interpreter. Raises
+        ``ValueError(kind, what is wrong)`` with kind ``torn``, ``size`` or ``unsound``."""
+
+    def finish(self) -> tuple[int, bytes, bytes]:
+        """(records, octets of a copy, where its nodes start in numbers of the machine). Off the
+        interpreter. Raises like :meth:`take`."""

@@ -48,6 +48,11 @@ def message_from_tuple(fields: "MessageTuple") -> Message:
     )
 
 
+def transfer_reader(zone: Name, records_max: int) -> "_native.TransferReader":
+    """Reads the messages of a whole zone (RFC 5936) into the octets of a copy."""
+    return _native.TransferReader(zone, records_max)
+
+
 def parse_message(data: bytes) -> Message:
     """Read a DNS message (RFC 1035 section 4). Raises :class:`resolver.errors.BadMessage`."""
     return message_from_tuple(_native.parse_message(data))

@@ -1,5 +1,5 @@
-"""How zone data comes in: through dnspython's transfer machine or its reader of zone files, into
-the form of a copy, record by record.
+"""How differences and zone files come in: through dnspython's transfer machine and its reader of
+files, into the form of a copy, record by record. Whole transfers: :mod:`resolver.mirrors.whole`.
 
 dnspython reads messages and text; the records are kept as wire octets at once, so that a large
 zone never stands in memory as objects. RFC 5936, RFC 1995, RFC 1035 section 5.

@@ -1,8 +1,9 @@
 """Asking one primary: its serial by a SOA query, the zone by IXFR or AXFR, signed where it wants.
 
-RFC 5936 (AXFR), RFC 1995 (IXFR), RFC 8945 (TSIG; section 5.3.1 for streams). dnspython's machine is
-driven without its sockets: the messages come and go by our door. What is wrong with a primary is
-a :class:`Refused`; what it cost stands in ``trail``.
+RFC 5936 (AXFR), RFC 1995 (IXFR), RFC 8945 (TSIG; section 5.3.1 for streams). Whole zones are read
+in native (:mod:`resolver.mirrors.whole`). For differences dnspython's machine is driven without its
+sockets: the messages come and go by our door. What is wrong with a primary is a :class:`Refused`;
+what it cost stands in ``trail``.
 
 Limitations: IXFR over TCP only; what a transfer brings is read in a thread.
 """
@@ -28,9 +29,13 @@ from resolver.mirrors.copy import ZoneCopy
 from resolver.mirrors.intake import Manager, rdataset_of
 from resolver.mirrors.refusal import Refused, Why
 from resolver.mirrors.wanted import Key, Primary
+from resolver.mirrors.whole import WholeZone
 from resolver.mirrors.wire import Wire
 from resolver.model import Exchange, Failure, Label, Question, Transport, Type
 from resolver.names import Name, to_text
+
+FIRST_MAX = 4
+"""Messages with less than two records at the start of an answer to IXFR: one is odd enough."""
 
 
 @dataclass(slots=True)
@@ -104,7 +109,7 @@ class Asked:
         began = trio.current_time()
         try:
             with trio.move_on_after(limits.MIRROR_TRANSFER_SECONDS):
-                copy = await self._receive(query, kind, base)
+                copy = await self._receive(query, base)
                 told = "transfer"
                 return copy
             raise Refused(Why.TORN, "the transfer took too long")
@@ -117,13 +122,10 @@ class Asked:
     async def _receive(
         self,
         query: dns.message.QueryMessage,
-        kind: dns.rdatatype.RdataType,
         base: ZoneCopy | None,
     ) -> ZoneCopy:
-        manager = Manager(self.zone, base)
-        serial = base.serial if base is not None else None
-        inbound = dns.xfr.Inbound(manager, kind, serial)
-        reading = _Reading(query, kind, inbound)
+        reading: WholeZone | _Reading
+        reading = WholeZone(self.zone, query) if base is None else _Reading(query, self.zone, base)
         octets = 0
         wire = query.to_wire()
         address, silence = self.primary.address, limits.MIRROR_SILENCE_SECONDS
@@ -137,8 +139,8 @@ class Asked:
                 if octets > limits.MIRROR_OCTETS_MAX:
                     raise Refused(Why.SIZE, f"over {limits.MIRROR_OCTETS_MAX:,} octets")
                 done = await trio.to_thread.run_sync(reading.take, outcome.octets)
-        if manager.copy is not None:
-            return manager.copy
+        if reading.copy is not None:
+            return reading.copy
         if base is None:
             raise Refused(Why.TORN, "an empty transfer")
         return base  # the primary has no more than we have
@@ -167,22 +169,39 @@ class Asked:
 
 
 class _Reading:
-    """The messages of one transfer, read one after the other."""
+    """The messages of one difference (IXFR), read one after the other."""
 
-    def __init__(
-        self,
-        query: dns.message.QueryMessage,
-        kind: dns.rdatatype.RdataType,
-        inbound: dns.xfr.Inbound,
-    ) -> None:
+    def __init__(self, query: dns.message.QueryMessage, zone: Name, base: ZoneCopy) -> None:
         self._query = query
-        self._incremental = kind == dns.rdatatype.IXFR
-        self._inbound = inbound
+        self._manager = Manager(zone, base)
+        self._inbound = dns.xfr.Inbound(self._manager, dns.rdatatype.IXFR, base.serial)
+        self._zone = zone
+        self._first: list[bytes] = []  # until it shows whether it is a difference
+        self._whole: WholeZone | None = None
         self._context: dns.tsig.HMACTSig | dns.tsig.GSSTSig | None = None
         self.messages = 0
 
+    @property
+    def copy(self) -> ZoneCopy | None:
+        """What has come, after the last message; ``None``: nothing new."""
+        return self._manager.copy if self._whole is None else self._whole.copy
+
     def take(self, octets: bytes) -> bool:
         """Read one message; whether it was the last. Raises ``Refused``. Blocks."""
+        if self._whole is not None:
+            return self._whole.take(octets)
+        done = self._take(octets)
+        if done or (self._inbound.incremental and not self._inbound.expecting_SOA):
+            self._first = []
+            return done
+        self._first.append(octets)
+        if self._inbound.incremental and len(self._first) < FIRST_MAX:
+            return False
+        # RFC 1995 section 4: the whole zone in its place. Native begins again with what has come.
+        self._whole = WholeZone(self._zone, self._query)
+        return [self._whole.take(one) for one in self._first][-1]
+
+    def _take(self, octets: bytes) -> bool:
         query = self._query
         try:
             message = dns.message.from_wire(
@@ -192,7 +211,7 @@ class _Reading:
                 xfr=True,
                 tsig_ctx=self._context,
                 multi=True,
-                one_rr_per_rrset=self._incremental,
+                one_rr_per_rrset=True,
             )
             self._context = message.tsig_ctx
             self.messages += 1

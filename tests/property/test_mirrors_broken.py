@@ -9,18 +9,17 @@ import dns.message
 import dns.name
 import dns.rdatatype
 import dns.rrset
-import dns.xfr
 import pytest
 
 from resolver.errors import StateError
 from resolver.mirrors import store
 from resolver.mirrors.check import Checks, check
 from resolver.mirrors.copy import ZoneCopy
-from resolver.mirrors.intake import Manager, read_zone
+from resolver.mirrors.intake import read_zone
 from resolver.mirrors.refusal import Refused
 from resolver.mirrors.store import Held
-from resolver.mirrors.transfer import _Reading
 from resolver.mirrors.wanted import Terms
+from resolver.mirrors.whole import WholeZone
 from tests.signed_zones import SHOP, signed, signer, text_of, transfer_of, written
 from tests.virtual_servers import name
 
@@ -64,11 +63,10 @@ def damaged(octets: bytes, chance: random.Random) -> bytes:
 
 def received(query: dns.message.QueryMessage, wires: list[bytes]) -> ZoneCopy | None:
     """What comes of these messages."""
-    manager = Manager(ZONE, None)
-    reading = _Reading(query, dns.rdatatype.AXFR, dns.xfr.Inbound(manager, dns.rdatatype.AXFR))
+    reading = WholeZone(ZONE, query)
     for wire in wires:
         if reading.take(wire):
-            return manager.copy
+            return reading.copy
     return None
 
 

@@ -8,10 +8,13 @@
 //! Limitations: class IN; `$INCLUDE` and `$GENERATE` are not followed.
 
 mod rdata;
+mod stock;
+pub mod transfer;
 mod words;
 
 use crate::policy_zone::key_of;
 use crate::wire::name::is_subdomain;
+use stock::Stock;
 use words::{Entry, Word, Words};
 
 /// What is wrong, and where.
@@ -24,10 +27,7 @@ pub struct Wrong {
 /// Faults that are told at once.
 const WRONG_MAX: usize = 20;
 
-const CNAME: u16 = 5;
 const SOA: u16 = 6;
-const RRSIG: u16 = 46;
-const NSEC3: u16 = 50;
 
 /// The octets of a copy, where its nodes start, its records, and the lines of owners whose label
 /// next to the apex begins with `rpz-`.
@@ -39,26 +39,13 @@ pub struct Zone {
     pub specials: Vec<(Vec<u8>, u32)>,
 }
 
-/// One record: where its owner's key and its rdata stand among the octets that were read.
-#[derive(Clone, Copy)]
-struct Record {
-    key: (usize, u16),
-    rdata: (usize, u16),
-    rtype: u16,
-    ttl: u32,
-    line: u32,
-}
-
 /// The state between two entries.
 struct Reading<'a> {
     apex: &'a [u8],
     origin: Vec<u8>,
     owner: Vec<u8>,
-    /// Key of the owner, and where it stands.
-    key: (usize, u16),
     ttl: Option<u32>,
-    octets: Vec<u8>,
-    records: Vec<Record>,
+    stock: Stock,
     specials: Vec<(Vec<u8>, u32)>,
     soa: Option<u32>,
 }
@@ -72,10 +59,8 @@ pub fn read(apex: &[u8], text: &[u8], records_max: usize) -> Result<Zone, Vec<Wr
         apex,
         origin: apex.to_vec(),
         owner: Vec::new(),
-        key: (0, 0),
         ttl: None,
-        octets: Vec::new(),
-        records: Vec::new(),
+        stock: Stock::default(),
         specials: Vec::new(),
         soa: None,
     };
@@ -92,7 +77,7 @@ pub fn read(apex: &[u8], text: &[u8], records_max: usize) -> Result<Zone, Vec<Wr
             }
             Err((line, text)) => wrong.push(Wrong { line, text: text.to_owned() }),
         }
-        if reading.records.len() > records_max {
+        if reading.stock.len() > records_max {
             let text = format!("more than {records_max} records");
             wrong.push(Wrong { line: entry.line, text });
             break;
@@ -107,7 +92,8 @@ pub fn read(apex: &[u8], text: &[u8], records_max: usize) -> Result<Zone, Vec<Wr
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    reading.finish()
+    let Reading { stock, specials, .. } = reading;
+    stock.finish(true).map(|(data, offsets, records)| Zone { data, offsets, records, specials })
 }
 
 impl Reading<'_> {
@@ -139,10 +125,8 @@ impl Reading<'_> {
         let ttl = ttl.or(self.ttl).ok_or("no TTL: neither here nor by $TTL before it")?;
         // RFC 2308 section 4: what is left out is that of $TTL, else that of the record before.
         self.ttl.get_or_insert(ttl);
-        let start = self.octets.len();
-        rdata::write(rtype, words.collect(), &self.origin, &mut self.octets)?;
-        let octets =
-            u16::try_from(self.octets.len() - start).map_err(|_| "rdata over 65535 octets")?;
+        let start = self.stock.octets.len();
+        rdata::write(rtype, words.collect(), &self.origin, &mut self.stock.octets)?;
         if rtype == SOA {
             if self.owner != self.apex {
                 return Err("a SOA that is not at the apex of the zone".to_owned());
@@ -151,8 +135,7 @@ impl Reading<'_> {
                 return Err(format!("a second SOA; the first stands in line {line}"));
             }
         }
-        let (key, rdata) = (self.key, (start, octets));
-        self.records.push(Record { key, rdata, rtype, ttl, line: entry.line });
+        self.stock.add(start, rtype, ttl, entry.line)?;
         Ok(())
     }
 
@@ -188,101 +171,9 @@ impl Reading<'_> {
             below.push(0);
             self.specials.push((below, line));
         }
-        let length = key.len() as u16; // a name's key is at most twice its 255 octets
-        self.key = (self.octets.len(), length);
-        self.octets.extend_from_slice(&key);
+        self.stock.own(&key);
         self.owner = owner;
         Ok(())
-    }
-
-    fn key_of(&self, record: &Record) -> &[u8] {
-        &self.octets[record.key.0..record.key.0 + usize::from(record.key.1)]
-    }
-
-    fn rdata_of(&self, record: &Record) -> &[u8] {
-        &self.octets[record.rdata.0..record.rdata.0 + usize::from(record.rdata.1)]
-    }
-
-    /// RRSIG records of different types covered are different sets.
-    fn kind(&self, record: &Record) -> (u16, u16) {
-        let covers = match (record.rtype, self.rdata_of(record)) {
-            (RRSIG, [high, low, ..]) => u16::from_be_bytes([*high, *low]),
-            _ => 0,
-        };
-        (record.rtype, covers)
-    }
-
-    /// Put the records in canonical order and pack them.
-    fn finish(self) -> Result<Zone, Vec<Wrong>> {
-        let mut order: Vec<u32> = (0..self.records.len() as u32).collect();
-        let record = |at: &u32| &self.records[*at as usize];
-        order.sort_by(|one, other| {
-            let (one, other) = (record(one), record(other));
-            let by_key = self.key_of(one).cmp(self.key_of(other));
-            by_key.then_with(|| self.kind(one).cmp(&self.kind(other)))
-        });
-        let sorted: Vec<&Record> = order.iter().map(record).collect();
-        let (mut data, mut offsets) = (Vec::new(), Vec::new());
-        let (mut wrong, mut records) = (Vec::new(), 0);
-        for node in sorted.chunk_by(|one, other| self.key_of(one) == self.key_of(other)) {
-            if let Some(fault) = self.fault(node) {
-                wrong.push(fault);
-                if wrong.len() >= WRONG_MAX {
-                    break;
-                }
-            }
-            offsets.extend_from_slice(&(data.len() as u64).to_ne_bytes());
-            data.push(u8::from(node.iter().any(|record| record.rtype == NSEC3)));
-            data.extend_from_slice(&node[0].key.1.to_be_bytes());
-            data.extend_from_slice(self.key_of(node[0]));
-            let sets: Vec<_> = node.chunk_by(|a, b| self.kind(a) == self.kind(b)).collect();
-            data.extend_from_slice(&(sets.len() as u16).to_be_bytes());
-            for set in sets {
-                records += self.pack(set, &mut data);
-            }
-        }
-        if wrong.is_empty() {
-            Ok(Zone { data, offsets, records, specials: self.specials })
-        } else {
-            wrong.sort_by_key(|one| one.line);
-            Err(wrong)
-        }
-    }
-
-    /// RFC 1034 section 3.6.2: beside an alias stands nothing else.
-    fn fault(&self, node: &[&Record]) -> Option<Wrong> {
-        let alias = node.iter().find(|record| record.rtype == CNAME)?;
-        let other = node.iter().find(|record| {
-            record.rtype != CNAME && record.rtype < RRSIG
-                || record.rtype == CNAME && self.rdata_of(record) != self.rdata_of(alias)
-        })?;
-        let line = alias.line.max(other.line);
-        let first = alias.line.min(other.line);
-        let text = format!("a CNAME beside other records of its name (line {first})");
-        Some(Wrong { line, text })
-    }
-
-    /// Pack one set; how many records it has. Of equal ones there is but one, and the least TTL
-    /// is that of all (RFC 2181 sections 5 and 5.2).
-    fn pack(&self, set: &[&Record], data: &mut Vec<u8>) -> usize {
-        let (rtype, covers) = self.kind(set[0]);
-        let ttl = set.iter().map(|record| record.ttl).min().unwrap_or(0);
-        let mut rdatas: Vec<&[u8]> = Vec::with_capacity(set.len());
-        for record in set {
-            let rdata = self.rdata_of(record);
-            if !rdatas.contains(&rdata) {
-                rdatas.push(rdata);
-            }
-        }
-        data.extend_from_slice(&rtype.to_be_bytes());
-        data.extend_from_slice(&covers.to_be_bytes());
-        data.extend_from_slice(&ttl.to_be_bytes());
-        data.extend_from_slice(&(rdatas.len() as u16).to_be_bytes());
-        for rdata in &rdatas {
-            data.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
-            data.extend_from_slice(rdata);
-        }
-        rdatas.len()
     }
 }
 

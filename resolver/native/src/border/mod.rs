@@ -7,6 +7,7 @@ mod net;
 mod plans;
 mod policy_zones;
 mod ranges;
+mod transfers;
 mod verify;
 mod wire;
 
@@ -24,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ranges::register(module)?;
     names::register(module)?;
     policy_zones::register(module)?;
+    transfers::register(module)?;
     verify::register(module)?;
     net::register(module)
 }
