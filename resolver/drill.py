@@ -26,6 +26,7 @@ from policy.border import Policy
 from policy.prefixes import PrefixTable
 from policy.views import OTHERS, ClientClass
 from resolver.assemble import Loaded
+from resolver.captures import kind_of
 from resolver.compose import addresses_in
 from resolver.config_policy import PolicySection
 from resolver.egress import with_ways
@@ -84,6 +85,31 @@ class Row(NamedTuple):
     fate: Fate
     live: End
     trial: End
+
+
+class Asking(NamedTuple):
+    """The questions of a file, and how many messages of a recording were left out, by why."""
+
+    questions: list[Asked]
+    skipped: dict[str, int]
+
+
+def read_asking(path: Path, port: int = 53) -> Asking:
+    """Questions of a file, whichever kind it is of: a recording (:mod:`resolver.captures`; of
+    packets those to ``port``), or text.
+
+    Raises:
+        SourceError: what is wrong with it, or that it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            read = kind_of(file.read(8))
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror or error}") from error
+    if read is None:
+        return Asking(read_queries(path), {})
+    found = read(path, port)
+    return Asking([Asked(*one) for one in found.questions], dict(found.skipped))
 
 
 def read_queries(path: Path) -> list[Asked]:

@@ -49,3 +49,7 @@ DRILL_OCTETS_MAX: Final = 64 << 20
 
 DRILL_LINES_MAX: Final = 1_000_000
 """and its lines: an hour of a small provider. Equal questions are replayed once."""
+
+CAPTURE_PACKET_MAX: Final = 1 << 18
+"""Octets of a packet or frame in a recording: tcpdump's own bound, and four times the largest DNS
+message."""

@@ -27,11 +27,18 @@ def drill(
     ],
     queries: Annotated[
         Path,
-        typer.Option("--queries", metavar="FILE", help="Questions: NAME TYPE [CLIENT] a line."),
+        typer.Option(
+            "--queries",
+            metavar="FILE",
+            help="Questions: NAME TYPE [CLIENT] a line, or a file of pcap, pcapng or dnstap.",
+        ),
     ],
     config: ConfigFile = None,
     world: WorldName = None,
     as_json: Json = False,
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="Port of DNS in a capture of packets.")
+    ] = 53,
 ) -> None:
     """Replay questions under a policy, and list who would fail and why.
 
@@ -42,7 +49,9 @@ def drill(
     """
     from resolver import drill as engine
 
-    asked = engine.read_queries(queries)
+    asked, skipped = engine.read_asking(queries, port)
+    for why, count in skipped.items():
+        typer.echo(f"{queries}: left out {count}: {why}", err=True)
     with loading(config, world) as load:
         live = load()
         trial = engine.on_trial(live, tuple(policy))
