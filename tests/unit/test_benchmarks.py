@@ -254,3 +254,10 @@ def test_a_small_run_measures_inland_and_the_floor(tmp_path: Path) -> None:
         assert found.figures["exchanges"] == pytest.approx(1.0, abs=0.2)
     (text,) = tmp_path.glob("*.md")
     assert "× floor" in text.read_text()
+
+
+def test_what_privacy_costs_is_told_for_each_row() -> None:
+    words = [sys.executable, "-m", "benchmarks.privacy", "--rounds", "1", "--questions", "50"]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True).stdout
+    rows = [line.split("  ")[0] for line in told.splitlines()[1:]]
+    assert rows == ["hot", "planned, home", "planned, abroad"]
