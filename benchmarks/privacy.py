@@ -53,8 +53,6 @@ class Subject:
         self._log = folder / f"{kind}.log"
         config = configuration(world.world, world)
         config["border"] |= {"privacy": kind}
-        # Plans for names of any depth are what the rule takes away abroad.
-        config["resolution"] |= {"qname_minimisation": False}
         config |= {
             "listen": {"dns": ["127.0.0.1:0"]},
             "metrics": {"listen": None},

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from resolver.control import request
+from resolver.counters import read_counters
+from testbed.control import configuration
 from testbed.knot import zone_text
 from testbed.netns import Netns
 from testbed.truth import State, Truth
@@ -20,6 +22,7 @@ from tests.system.primaries import Primary
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
+OWN = ("verification", "mirror_refresh")
 AT_HOME, ABROAD = "11.0.250.1", "12.0.250.1"
 
 
@@ -45,7 +48,15 @@ def mirrors(*primaries: str) -> dict[str, object]:
     return {"zones": [entry]}
 
 
-def test_conservation_with_transfers_running(net: Netns, tmp_path: Path) -> None:
+def proving(net: Netns) -> dict[str, object]:
+    """The border of the world, with a place from which servers are proven by questions of our
+    own."""
+    place = {"at": [19.076, 72.878], "uncertainty": "1km", "border": "1500km"}
+    known: dict[str, object] = configuration(net.world, net)["border"]
+    return known | {"place": place, "verify": "probe"}
+
+
+def test_conservation_with_transfers_and_probes_running(net: Netns, tmp_path: Path) -> None:
     questions = [(q.name, q.rtype) for q in net.world.questions]
     with (
         primary(net, tmp_path, "home", AT_HOME) as home,
@@ -54,7 +65,7 @@ def test_conservation_with_transfers_running(net: Netns, tmp_path: Path) -> None
         home.publish(root_text(net, 1))
         abroad.publish(root_text(net, 1))
         net.reset()
-        with Rig(net, tmp_path, mirrors=mirrors(ABROAD, AT_HOME)) as rig:
+        with Rig(net, tmp_path, mirrors=mirrors(ABROAD, AT_HOME), border=proving(net)) as rig:
             rig.wait_for(lambda: b"mirror of .: serial 1" in rig.log(), 20, "copy")
             clients = rig.ask(questions, cancel=0.2, repeat=2, clients=100)
             serial = 1
@@ -72,6 +83,12 @@ def test_conservation_with_transfers_running(net: Netns, tmp_path: Path) -> None
             law(books, seen)
             law(books, rig.border("border"))
             assert books.connections == seen.connections
+            rows = read_counters(rig.counters).exchanges
+            sent = {purpose: sum(r.sent for r in rows if r.purpose == purpose) for purpose in OWN}
+            assert all(sent.values()), sent
+            near = [at for at, server in net.world.servers.items() if server.domestic]
+            proven = [at for at in near if rig.command("where", address=at)["finding"]]
+            assert proven, "there were proofs to renew"
             status = rig.status()
             assert status["needless_escapes"] == 0
             assert status["mirrors"]["."]["source"] == ABROAD
