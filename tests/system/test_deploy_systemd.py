@@ -248,3 +248,16 @@ def test_it_stops_in_order_and_its_state_stays(booted: Booted) -> None:
     assert "inland 700 /var/lib/inland" in listing
     assert "counters" in booted.exec("ls", "/var/lib/inland").stdout
     assert booted.exec("ls", "/run/inland/control", check=False).returncode != 0
+
+
+def test_it_is_taken_away_and_what_the_site_has_stays(booted: Booted) -> None:
+    booted.exec("systemctl", "start", "inland")
+    booted.exec("/src/deploy/systemd/install.sh", "--remove")
+    assert booted.show("LoadState", "ActiveState") == {
+        "LoadState": "not-found",
+        "ActiveState": "inactive",
+    }
+    for gone in ("/opt/inland", "/usr/local/bin/inland", "/usr/local/lib/sysctl.d/60-inland.conf"):
+        assert booted.exec("ls", gone, check=False).returncode != 0, gone
+    assert "counters" in booted.exec("ls", "/var/lib/inland").stdout
+    assert "inland.yaml" in booted.exec("ls", "/etc/inland").stdout
