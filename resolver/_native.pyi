@@ -8,6 +8,12 @@ queue their news and make a file descriptor readable.
 from collections.abc import Sequence
 from typing import final
 
+from resolver._native_plans import PlanNewsTuple as PlanNewsTuple
+from resolver._native_plans import Plans as Plans
+from resolver._native_plans import PuntTuple as PuntTuple
+from resolver._native_plans import ShownPlanTuple as ShownPlanTuple
+from resolver._native_plans import SumTuple as SumTuple
+from resolver._native_plans import UnlocatedTuple as UnlocatedTuple
 from resolver._native_ranges import RangeLayer as RangeLayer
 from resolver._native_ranges import RangeTable as RangeTable
 from resolver._native_tables import NameTable as NameTable
@@ -56,33 +62,6 @@ CachedTuple = tuple[int, RRsetTuple | None, tuple[RRsetTuple, ...], int, int, by
 SlotTuple = tuple[str, int, int, int, int, int, int, int, int]
 """(label, intended, sent, replies, octets sent, octets received, connections, labels shown, those
 of them beyond what the zone needs)."""
-
-SumTuple = tuple[tuple[int, int, int, int], int, list[int], float]
-"""((plan, server, transport, destination), clients, clients by bucket of seconds, seconds)."""
-
-UnlocatedTuple = tuple[
-    int, int, bytes, int, int, int, float, list[bytes],
-    list[tuple[bool, bool, float, "Answer"]], list[tuple[int, bytes, float]],
-    list[tuple[int, int]],
-]  # fmt: skip
-"""(plan, server, qname, qtype, rcode, end 0 answer 1 nodata 2 nxdomain 3 shed, rtt, addresses,
-(DO, CD, life, answer) each, (transport, address, seconds) of each client, (view, generation) for
-which they are)."""
-
-PuntTuple = tuple[
-    int, int, bytes, int, int, MessageTuple | None, float, int, list[MissTuple]
-]  # fmt: skip
-"""(plan, server, qname, qtype, failure as in an outcome or 7 silent, message, rtt, octets, clients
-that wait)."""
-
-PlanNewsTuple = tuple[
-    list[SumTuple], list[tuple[int, int, list[float], bytes]], bytes, int, list[UnlocatedTuple],
-    list[PuntTuple],
-]  # fmt: skip
-"""(sums, (plan, server, round trips, identity) each, packed records, their number, unlocated,
-punts). A packed record, in the machine's order: f64 wall, f64 seconds, f64 rtt, u64 plan, u16
-rcode, u16 qtype, u8 server, u8 transport, u8 destination, u8 end, u8 first client of its exchange,
-u8 octets of the client's address, the address, the qname."""
 
 def parse_message(data: bytes) -> MessageTuple:
     """Read a DNS message (RFC 1035 section 4). Records of one owner, type and section become one
@@ -276,89 +255,6 @@ class Listener:
 
     def close(self) -> None:
         """Stop accepting, join the threads. Idempotent."""
-
-@final
-class Plans:
-    """What Python has decided for zone cuts, carried out by the threads of a listener."""
-
-    def __new__(
-        cls,
-        answers: AnswerCache,
-        records: RecordCache,
-        port: int,
-        flights_max: int,
-        per_zone: int,
-        per_client: int,
-        joiners_max: int,
-        backlog_max: int,
-        sides_max: int,
-        ttl_max: int,
-        ttl_negative_max: int,
-        explore_one_in: int,
-        linger: float,
-        seconds_bounds: list[float],
-    ) -> Plans:
-        """``flights_max``, ``per_zone``, ``per_client``: questions under way in each thread, over
-        all, by zone, by client address; ``joiners_max``: clients of one question;
-        ``backlog_max``: ended lookups that Python has not taken; ``sides_max``: addresses whose
-        side is remembered, and failed questions; ``explore_one_in``: one choice of a server in so
-        many is at random."""
-
-    def fileno(self) -> int:
-        """Readable when news waits."""
-
-    def publish(
-        self,
-        number: int,
-        view: int,
-        zone: bytes,
-        any_depth: bool,
-        randomise_case: bool,
-        own_set: Sequence[bytes],
-        destination: int,
-        servers: Sequence[tuple[bytes, int, float, int, float]],
-        expires: float,
-        until: float,
-        tag: int = 0,
-    ) -> None:
-        """Put a plan in force until ``expires``; from then until ``until`` the cut is barred.
-        ``servers``: (address, counter slot, wait, EDNS, score) each; ``destination``, ``tag``: of
-        answers (without addresses); ``own_set``: the zone's NS set, any other is Python's."""
-
-    def bar(self, view: int, zone: bytes, expires: float) -> None:
-        """A cut without a plan: misses below it are Python's, whatever is planned above."""
-
-    def forget(self, zone: bytes, subtree: bool) -> None:
-        """Forget a cut, or all at and below a name."""
-
-    def leave(self, name: bytes, rtype: int, until: float, now: float) -> None:
-        """A question is Python's until then."""
-
-    def forgive(self) -> None:
-        """No question has failed."""
-
-    def locate(self, sides: Sequence[tuple[bytes, int]]) -> None:
-        """Where addresses in answers are: 0 domestic 1 foreign 2 of no place."""
-
-    def set_policy(
-        self,
-        generation: int,
-        tables: Sequence[NameTable],
-        views: Sequence[int],
-        ranges: Sequence[RangeLayer],
-    ) -> None:
-        """Another policy: plans and sides are void, barriers stay. Python's are the questions for
-        names of ``tables``, those from ``views``, and replies with addresses in ``ranges``."""
-
-    def stop(self) -> None:
-        """Carry out no plan from now on."""
-
-    def under_way(self) -> int: ...
-    def count(self) -> tuple[int, int]:
-        """Cuts with a plan, and all."""
-
-    def take(self) -> PlanNewsTuple:
-        """All news since the last call."""
 
 @final
 class Door:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, cast, final
 
 from policy.border import Policy
-from resolver import _native, limits
+from resolver import _native, limits, limits_verify
 from resolver.cache import Answer, AnswerStore, RecordStore
 from resolver.concern import Concern
 from resolver.counters import DESTINATIONS, TRANSPORTS, Counters
@@ -144,7 +144,7 @@ def route_of(plan: Plan, server: int) -> Route:
 
 @final
 class NativePlans:
-    """Implements :class:`resolver.plan.Plans`, and reads back what became of them."""
+    """Implements :class:`resolver.board.Plans`, and reads back what became of them."""
 
     def __init__(
         self,
@@ -169,6 +169,7 @@ class NativePlans:
             limits.PLANNED_PER_ZONE,
             limits.PLANNED_PER_CLIENT,
             limits.JOINERS_MAX,
+            limits_verify.PLAN_TRIES_MAX,
             limits.PLANNED_BACKLOG_MAX,
             limits.LOCATIONS_MAX,
             ttl_max,
@@ -222,7 +223,12 @@ class NativePlans:
             plan.expires,
             plan.until,
             plan.tag,
+            plan.proven,
         )
+
+    def shown(self, zone: Name) -> "_native.ShownPlanTuple | None":
+        """What native holds for a cut: number, end, proven keys."""
+        return self.native.shown(_VIEW, zone)
 
     def bar(self, zone: Name, until: float) -> None:
         """A cut without a plan: misses below it are Python's."""

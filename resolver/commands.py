@@ -28,7 +28,7 @@ from resolver.model import (
     address_from_text,
     address_text,
 )
-from resolver.names import ROOT, from_text
+from resolver.names import ROOT, Name, ancestors, from_text, label_count, to_text
 from resolver.once import look_up_once
 from resolver.prove import Prover
 from resolver.resolve import Driver
@@ -111,7 +111,29 @@ class Commands:
             running.told(question, purpose, result, books)
         seconds = running.clock.now() - began
         told = Explanation(result, books, self._policy, seconds, once.effect, once.case)
-        return told_of(told, question)
+        return told_of(told, question) | {"plan": self._plan(question.name)}
+
+    def _plan(self, name: Name) -> dict[str, Any] | None:
+        """What native may do by itself for a name now; ``None``: nothing."""
+        running = self._running
+        now, planner = running.clock.now(), running.core.planner
+        cut = next(filter(None, (running.core.cuts.get(at, now) for at in ancestors(name))), None)
+        plan = planner.current(cut.zone) if cut is not None else None
+        if plan is None or plan.expires <= now:
+            return None
+        if not plan.any_depth and label_count(name) > label_count(plan.zone) + 1:
+            return None
+        keys = plan.proven
+        return {
+            "zone": to_text(plan.zone),
+            "servers": [address_text(server.address) for server in plan.servers],
+            "seconds": round(plan.expires - now, 1),
+            "must_be_validated": keys is not None,
+            "keys": [
+                {"algorithm": key.algorithm, "tag": key.tag, "seconds": round(key.until - now, 1)}
+                for key in keys or ()
+            ],
+        }
 
     async def flush(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """``flush``: forget a name, it and all below, or everything.

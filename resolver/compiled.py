@@ -18,7 +18,8 @@ MODULES = (
     "policy.border", "policy.decision", "policy.engine", "policy.evaluate", "policy.findings",
     "policy.modes", "policy.prefixes", "policy.special", "policy.verdict", "policy.views",
     "policy.windows",
-    "resolver.asking", "resolver.cache", "resolver.carry", "resolver.compose", "resolver.concern",
+    "resolver.asking", "resolver.board", "resolver.cache", "resolver.carry", "resolver.compose",
+    "resolver.concern",
     "resolver.contest", "resolver.core", "resolver.counters", "resolver.decide",
     "resolver.delegation", "resolver.descend", "resolver.exchange", "resolver.failures",
     "resolver.forge", "resolver.forward", "resolver.iterate", "resolver.limits", "resolver.listen",
@@ -33,10 +34,13 @@ they are compiled again, for they know each other's layout."""
 
 ALSO = (
     "resolver/_native.pyi",
+    "resolver/_native_plans.pyi",
     "resolver/limits_page.py",
     "resolver/limits_policy.py",
     "resolver/limits_proof.py",
+    "resolver/limits_verify.py",
     "resolver/limits_views.py",
+    "resolver/proven.py",
     "deploy/compile.py",
 )
 """Read when compiling beside the modules themselves."""

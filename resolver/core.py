@@ -10,6 +10,7 @@ from typing import Protocol
 from policy.decision import Selection
 from policy.proof import Proofs
 from resolver import limits, local
+from resolver.board import NoPlans
 from resolver.delegation import Delegations
 from resolver.minimise import Withheld
 from resolver.mirrors.shelf import Shelf
@@ -27,7 +28,8 @@ from resolver.model import (
     Standing,
 )
 from resolver.names import Name
-from resolver.plan import NoPlans, Planner
+from resolver.plan import Planner
+from resolver.proven import NoTrust, Trust
 from resolver.servers import Servers
 from resolver.wishes import Tried
 
@@ -161,6 +163,7 @@ class Core:
     mirrors: Shelf = field(default_factory=Shelf)
     planner: Planner = field(default_factory=lambda: Planner(NoPlans()))
     proofs: Proofs = field(default_factory=_unproved)
+    trust: Trust = field(default_factory=NoTrust)
     decider: Deciding | None = None
     """The rules in force; ``None`` when there are none."""
 

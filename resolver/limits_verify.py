@@ -14,3 +14,11 @@ SIGNATURE_TRIES_MAX: Final = 16
 """Signatures times keys that are tried for one RRset. Two keys under roll-over in two algorithms
 give 4; keys that share a tag by chance are some in a million. Without a bound a reply of 64 kB
 costs minutes (CVE-2023-50387)."""
+
+PLAN_KEYS_MAX: Final = 16
+"""Proven keys that a plan carries; with more the zone is Python's. A roll-over of two keys in two
+algorithms has 8."""
+
+PLAN_TRIES_MAX: Final = 2
+"""Signatures times keys that native tries for one reply under a plan, in a listener's thread: a
+sound reply needs one, or two where tags meet. The rest is Python's to try."""

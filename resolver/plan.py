@@ -9,16 +9,19 @@ so that no plan of a zone further up speaks for it.
 RFC 9156 (with minimisation, and wherever servers abroad are asked under ``border.privacy``, a plan
 speaks for names at most one label below its zone).
 
+A plan of a zone that must be validated carries its proven keys, and ends with the first of them.
+
 Limitations: a plan is made only where policy treats all views alike.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, final
 
 from policy.decision import PLAIN
 from resolver import limits, local
+from resolver.board import NoPlans, Plans
 from resolver.contest import Candidate, Contest, on_the_way
 from resolver.delegation import Delegation
 from resolver.model import (
@@ -33,6 +36,7 @@ from resolver.model import (
     Verdict,
 )
 from resolver.names import ROOT, Name, ancestors, is_subdomain, label_count
+from resolver.proven import Proven, first_end, usable
 from resolver.wishes import Tried
 
 if TYPE_CHECKING:
@@ -71,6 +75,7 @@ class Plan:
     tag: int = 0  # what policy has to do with its lookups (:mod:`resolver.tags`)
     above: tuple[Name, ...] | None = None  # name servers of cuts above, where policy asks for them
     tier: tuple[Address, ...] = ()  # with those that were passed over lately
+    proven: Proven = None  # answers are verified by these keys
 
     def tried(self, server: int, question: Question) -> Tried:
         """An exchange under this plan as the books keep it."""
@@ -100,45 +105,6 @@ class Punt:
     outcome: Outcome | None
     sent: float
     is_usual: bool = True
-
-
-class Plans(Protocol):
-    """Where plans are published. Times are those of the one clock."""
-
-    def publish(self, plan: Plan) -> None:
-        """Put a plan in force in the place of what stands for its cut."""
-
-    def bar(self, zone: Name, until: float) -> None:
-        """A cut without a plan: misses below it are Python's."""
-
-    def forget(self, name: Name, subtree: bool) -> None:
-        """There is no such cut any more (or none at and below the name)."""
-
-    def leave(self, question: Question, until: float, now: float) -> None:
-        """A question is Python's until then: it failed, or its answer bears on a plan."""
-
-    def forgive(self) -> None:
-        """No question has failed."""
-
-
-@final
-class NoPlans:
-    """Keeps nothing: every miss is Python's."""
-
-    def publish(self, plan: Plan) -> None:
-        """Nothing."""
-
-    def bar(self, zone: Name, until: float) -> None:
-        """Nothing."""
-
-    def forget(self, name: Name, subtree: bool) -> None:
-        """Nothing."""
-
-    def leave(self, question: Question, until: float, now: float) -> None:
-        """Nothing."""
-
-    def forgive(self) -> None:
-        """Nothing."""
 
 
 @final
@@ -342,6 +308,12 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
         return None
     servers = tuple([_server(core, contest, candidate, now) for candidate in due])
     tier = [c.address for c in contest.candidates.values() if c.tier == due[0].tier]
+    keys = core.trust.keys(cut.zone, now)
+    ends = min(now + limits.PLAN_SECONDS, contest.known_until(now))
+    if keys is not None:
+        if not usable(keys) or not all(server.edns for server in servers):
+            return None  # whatever came would be Python's
+        ends = min(ends, first_end(keys))
     return Plan(
         number,
         cut.zone,
@@ -351,11 +323,12 @@ def make(core: "Core", cut: Delegation, number: int, now: float) -> Plan | None:
         cut.child,
         servers,
         now,
-        min(now + limits.PLAN_SECONDS, contest.known_until(now)),
+        ends,
         cut.expires,
         tag,
         above,
         tuple(tier),
+        keys,
     )
 
 

@@ -139,8 +139,10 @@ class VirtualPlans:
         expires: float,
         until: float,
         tag: int = 0,
+        proven: Sequence[tuple[int, int, bytes, float]] | None = None,
     ) -> None:
-        """As in ``_native.pyi``, and so are the others."""
+        """As in ``_native_plans.pyi``, and so are the others."""
+        assert proven is None, "no zone is validated in these worlds"
         chosen = tuple((Address(a), slot, wait, edns, s) for a, slot, wait, edns, s in servers)
         names = tuple(map(Name, own_set))
         plan = Planned(

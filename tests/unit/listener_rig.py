@@ -60,6 +60,7 @@ class ListenerRig:
             "per_zone": 1000,
             "per_client": 1000,
             "joiners_max": 1000,
+            "tries_max": 2,
             "backlog_max": 10_000,
             "sides_max": 1000,
             "ttl_max": 86_400,

@@ -10,13 +10,18 @@ from policy.decision import PLAIN, Selection
 from policy.findings import Published
 from policy.inputs import PolicyInputs
 from policy.verdict import Proof
+from resolver import limits
 from resolver.commands import Commands, Running
 from resolver.errors import BadName, ControlError
 from resolver.lookups import Done
 from resolver.model import Books, Purpose, Question, Result
+from resolver.names import Name
+from resolver.plan import Planner
 from resolver.prove import Prover
+from resolver.proven import Proven, ProvenKey
 from tests.small_internet import internet
 from tests.unit.evidence import policy_from
+from tests.unit.test_plan import Board
 from tests.virtual import Internet
 from tests.virtual_servers import address
 
@@ -113,6 +118,29 @@ def test_what_is_remembered_is_asked_for_anew_on_demand(rig: Rig) -> None:
     assert rig.ask("explain", name="www.home.xa", type=1)["exchanges"] == []
     (exchange,) = rig.ask("explain", name="www.home.xa", type=1, anew=True)["exchanges"]
     assert (exchange["zone"], exchange["purpose"]) == ("home.xa.", "verification")
+
+
+class Trusting:
+    """Every zone must be validated, and has one proven key."""
+
+    def keys(self, zone: Name, now: float) -> Proven:
+        return (ProvenKey(13, 4711, bytes(64), now + 3),)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_explain_shows_the_plan_for_a_name(rig: Rig, signed: bool) -> None:
+    core = rig.net.scheduler.core
+    core.planner = Planner(Board())
+    if signed:
+        core.trust = Trusting()
+    assert rig.ask("explain", name="www.home.xa", type=1)["plan"] is None, "one answer is none yet"
+    plan = rig.ask("explain", name="www.home.xa", type=1, anew=True)["plan"]
+    assert (plan["zone"], plan["must_be_validated"]) == ("home.xa.", signed)
+    left = plan["seconds"]
+    assert 0 < left <= (3.0 if signed else limits.PLAN_SECONDS)
+    assert plan["keys"] == [{"algorithm": 13, "tag": 4711, "seconds": left}] * signed
+    assert plan["servers"]
+    assert rig.ask("explain", name="a.b.c.home.xa", type=1)["plan"] is None, "too deep for it"
 
 
 @pytest.mark.parametrize("rtype", [None, "A", 0, 41, 252, 65_536, 1.0])

@@ -6,6 +6,9 @@
 //! Python knows and that has no plan stands here too, as a barrier: no plan further up speaks for
 //! the names below it.
 //!
+//! Of a zone that must be validated the plan carries the proven keys: what does not prove itself by
+//! them (`proof`) is Python's.
+//!
 //! RFC 9156 (with minimisation a plan speaks for names one label below its zone), RFC 9520 (failed
 //! questions are left to Python, which remembers them).
 //!
@@ -18,6 +21,9 @@ pub mod concern;
 mod flight;
 pub mod lines;
 pub mod plain;
+pub mod proof;
+#[cfg(test)]
+mod proof_tests;
 pub mod queue;
 pub mod report;
 #[cfg(test)]
@@ -40,6 +46,7 @@ use crate::wire::micros;
 use crate::wire::name::is_subdomain;
 use busy::Busy;
 use concern::Concern;
+use proof::ProvenKey;
 use report::Reports;
 
 /// Tables side by side, so that the threads of one machine seldom meet.
@@ -52,6 +59,9 @@ pub const EVERY_VIEW: u32 = 0;
 /// Types whose questions are Python's: DS is asked of the parent, NS teaches the cut, CNAME and
 /// DNAME are aliases, ANY and RRSIG are never answered from records.
 const LEFT_TO_PYTHON: [u16; 6] = [2, 5, 39, 43, 46, 255];
+
+/// The keys of a zone that must be validated rest on its DS, not on themselves: Python's, too.
+const DNSKEY: u16 = 48;
 
 /// A server of a plan.
 #[derive(Clone, Debug)]
@@ -84,6 +94,9 @@ pub struct Plan {
     pub destination: u8,
     /// What policy had to do with it, as Python numbers that; 0: nothing.
     pub tag: u16,
+    /// Its proven keys when the zone must be validated: nothing is answered then that they have not
+    /// signed. `None`: it need not.
+    pub proven: Option<Box<[ProvenKey]>>,
     /// The policy's under which it was put in force.
     pub generation: u64,
     /// Never empty.
@@ -108,6 +121,8 @@ pub struct Bounds {
     pub per_zone: usize,
     pub per_client: usize,
     pub joiners_max: usize,
+    /// Signatures times keys that are tried for one reply.
+    pub tries_max: usize,
     /// Facts of finished lookups that wait for Python, over all threads.
     pub backlog_max: usize,
     /// Addresses whose side is remembered.
@@ -184,6 +199,9 @@ impl Plans {
     /// The cut itself lives until `until`: an old plan must not give way to one further up.
     pub fn publish(&self, mut plan: Plan, until: f64) {
         plan.generation = self.generation();
+        // No plan outlives the proof of a key that it carries.
+        let proofs = plan.proven.iter().flatten().map(|key| key.until);
+        plan.expires = proofs.chain([plan.expires]).min().unwrap_or(plan.expires);
         let (view, zone, expires) = (plan.view, plan.zone.clone(), micros(until));
         self.put(Cut { view, zone, expires, plan: Some(Arc::new(plan)) });
     }
@@ -240,6 +258,13 @@ impl Plans {
         self.on.store(false, Ordering::Release);
     }
 
+    /// The plan that was put in force for a cut last, whether or not it has ended.
+    pub fn shown(&self, view: u32, zone: &[u8]) -> Option<Arc<Plan>> {
+        let hash = self.hash(view, zone);
+        let shard = self.shard(hash).read().unwrap_or_else(PoisonError::into_inner);
+        shard.find(hash, |known| known.is(view, zone))?.plan.clone()
+    }
+
     /// Number of cuts with a plan, and of all.
     pub fn count(&self) -> (usize, usize) {
         let mut counts = (0, 0);
@@ -278,6 +303,7 @@ impl Plans {
                         if plan.expires > now
                             && (plan.any_depth || depth <= 1)
                             && !LEFT_TO_PYTHON.contains(&rrtype)
+                            && !(plan.proven.is_some() && rrtype == DNSKEY)
                             && self.on.load(Ordering::Acquire) =>
                     {
                         Found::Carry(Arc::clone(plan))

@@ -16,6 +16,7 @@ use super::plain_name;
 use super::ranges::RangeLayer;
 use super::wire::message_to_tuple;
 use crate::plan::concern::Concern;
+use crate::plan::proof::ProvenKey;
 use crate::plan::report::{Punt, PuntResult, Unlocated};
 use crate::plan::{self, Bounds, Plan, Server, Side};
 use crate::wire::ask::Options;
@@ -41,6 +42,14 @@ fn server_from_python(server: ServerTuple<'_>) -> PyResult<Server> {
     let address = address_from_octets(address.as_bytes())?;
     let edns = Options::from_number(edns);
     Ok(Server { address, slot, wait: seconds("wait", wait)?, edns, score })
+}
+
+type ShownTuple<'py> = (u64, f64, Option<Vec<KeyTuple<'py>>>);
+type KeyTuple<'py> = (u8, u16, Bound<'py, PyBytes>, f64);
+
+fn key_from_python(key: KeyTuple<'_>) -> ProvenKey {
+    let (algorithm, tag, public, until) = key;
+    ProvenKey { algorithm, tag, public: Box::from(public.as_bytes()), until: micros(until) }
 }
 
 fn punt_to_tuple<'py>(py: Python<'py>, punt: &Punt) -> PyResult<Bound<'py, PyTuple>> {
@@ -90,6 +99,7 @@ impl Plans {
         per_zone: usize,
         per_client: usize,
         joiners_max: usize,
+        tries_max: usize,
         backlog_max: usize,
         sides_max: usize,
         ttl_max: u32,
@@ -103,6 +113,7 @@ impl Plans {
             per_zone: per_zone.max(1),
             per_client: per_client.max(1),
             joiners_max: joiners_max.max(1),
+            tries_max,
             backlog_max,
             sides_max: sides_max.max(1),
             ttl_max,
@@ -123,7 +134,7 @@ impl Plans {
     #[allow(clippy::too_many_arguments)]
     #[pyo3(signature = (
         number, view, zone, any_depth, randomise_case, own_set, destination, servers, expires,
-        until, tag=0
+        until, tag=0, proven=None
     ))]
     fn publish(
         &self,
@@ -138,6 +149,7 @@ impl Plans {
         expires: f64,
         until: f64,
         tag: u16,
+        proven: Option<Vec<KeyTuple<'_>>>,
     ) -> PyResult<()> {
         if servers.is_empty() || servers.len() > usize::from(u8::MAX) {
             return Err(PyValueError::new_err("a plan has 1 to 255 servers"));
@@ -153,6 +165,7 @@ impl Plans {
             own_set: own_set.iter().map(|name| Box::from(name.as_bytes())).collect(),
             destination,
             tag,
+            proven: proven.map(|keys| keys.into_iter().map(key_from_python).collect()),
             generation: 0, // as it is put in force
             servers: servers?.into_boxed_slice(),
             expires: micros(expires),
@@ -215,6 +228,23 @@ impl Plans {
 
     fn count(&self) -> (usize, usize) {
         self.inner.count()
+    }
+
+    fn shown<'py>(
+        &self,
+        py: Python<'py>,
+        view: u32,
+        zone: &[u8],
+    ) -> PyResult<Option<ShownTuple<'py>>> {
+        let seconds = |micros: i64| micros as f64 / 1e6;
+        Ok(self.inner.shown(view, plain_name(zone)?).map(|plan| {
+            let key = |key: &ProvenKey| {
+                let public = PyBytes::new(py, &key.public);
+                (key.algorithm, key.tag, public, seconds(key.until))
+            };
+            let proven = plan.proven.as_ref().map(|keys| keys.iter().map(key).collect());
+            (plan.id, seconds(plan.expires), proven)
+        }))
     }
 
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

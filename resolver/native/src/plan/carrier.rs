@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use super::choice::Dice;
 use super::flight::{Flight, Queued, Waiting};
 use super::lines::Lines;
-use super::plain;
+use super::plain::{self, End, Plain};
+use super::proof::{self, Times};
 use super::queue::Queue;
 use super::report::{News, Punt, PuntResult};
 use super::{EVERY_VIEW, Found, Plan, Plans};
@@ -33,6 +34,7 @@ use crate::sys::socket::{Socket, would_block};
 use crate::sys::timers::Timers;
 use crate::wire::ask;
 use crate::wire::compose::Answer;
+use crate::wire::message::Message;
 
 /// Exchanges begun between two reads of the listener's sockets: about half a millisecond of work,
 /// in which a receive buffer cannot fill. An exchange costs several times what it costs to read a
@@ -387,16 +389,25 @@ impl Carrier {
             {
                 self.punt(waiting, PuntResult::Reply(message), octets);
             }
-            PuntResult::Reply(mut message) => {
-                let Waiting { plan, name, rtype, .. } = &waiting;
-                let bounds = &self.plans.bounds;
-                match plain::read(&mut message, plan, name, *rtype, bounds) {
-                    Some(plain) => self.finish(waiting, plain, message.identity()),
-                    None => self.punt(waiting, PuntResult::Reply(message), octets),
-                }
-            }
+            PuntResult::Reply(mut message) => match self.read(&mut message, &waiting) {
+                Some(plain) => self.finish(waiting, plain, message.identity()),
+                None => self.punt(waiting, PuntResult::Reply(message), octets),
+            },
             failed => self.punt(waiting, failed, octets),
         }
+    }
+
+    /// The plain meaning of a reply, if it has one: of a zone that must be validated, only when
+    /// the reply proves itself.
+    fn read(&self, message: &mut Message, waiting: &Waiting) -> Option<Plain> {
+        let (Waiting { plan, name, rtype, .. }, bounds) = (waiting, &self.plans.bounds);
+        let Some(keys) = &plan.proven else {
+            return plain::read(message, plan, name, *rtype, bounds);
+        };
+        let times = Times { now: self.clock.now(), wall: self.clock.wall() };
+        let life = proof::life(message, plan, keys, (name, *rtype), times, bounds.tries_max)?;
+        let plain = plain::read(message, plan, name, *rtype, bounds)?;
+        (plain.end == End::Answer).then(|| plain.secured(life))
     }
 
     /// Give an exchange and its clients to Python. Tokens are made when it is told.

@@ -16,6 +16,8 @@ use crate::wire::{rcode, rtype};
 const RANK_ANSWER: u8 = 3;
 /// Nothing was validated. The number is that of `resolver.model.Security`.
 const INDETERMINATE: u8 = 0;
+/// Proven by a key of the zone; likewise.
+const SECURE: u8 = 3;
 const NXDOMAIN: u16 = 3;
 const CNAME: u16 = 5;
 const DNAME: u16 = 39;
@@ -44,6 +46,8 @@ pub struct Plain {
     pub answer: Vec<RRset>,
     /// Of a denial: SOA with the negative TTL, then the proofs.
     pub authority: Vec<RRset>,
+    /// By the numbers of `resolver.model.Security`.
+    pub security: u8,
 }
 
 /// The plain meaning of a reply from a server of the plan's zone, if it has one. TTLs are kept
@@ -66,14 +70,15 @@ pub fn read(
     match message.rcode {
         rcode::NOERROR if message.answer.iter().any(asked) => {
             let at = message.answer.iter().position(asked)?;
-            let mut set = message.answer.swap_remove(at);
-            set.ttl = set.ttl.min(bounds.ttl_max);
-            // A type of which a name has one record, with more: Python decides.
-            if set.rdatas.is_empty() || (qtype == rtype::SOA && set.rdatas.len() > 1) {
+            // A type of which a name has one record, with more: Python decides, on all that came.
+            let rdatas = message.answer[at].rdatas.len();
+            if rdatas == 0 || (qtype == rtype::SOA && rdatas > 1) {
                 return None;
             }
+            let mut set = message.answer.swap_remove(at);
+            set.ttl = set.ttl.min(bounds.ttl_max);
             let (end, rcode, authority) = (End::Answer, rcode::NOERROR, Vec::new());
-            Some(Plain { end, rcode, answer: vec![set], authority })
+            Some(Plain { end, rcode, answer: vec![set], authority, security: INDETERMINATE })
         }
         rcode::NOERROR | NXDOMAIN if message.answer.is_empty() => {
             negative(message, &plan.zone, name, bounds)
@@ -115,7 +120,8 @@ fn negative(message: &mut Message, zone: &[u8], name: &[u8], bounds: &Bounds) ->
         set.ttl = set.ttl.min(bounds.ttl_max);
     }
     let end = if message.rcode == NXDOMAIN { End::NxDomain } else { End::NoData };
-    Some(Plain { end, rcode: message.rcode, answer: Vec::new(), authority })
+    let (rcode, answer, security) = (message.rcode, Vec::new(), INDETERMINATE);
+    Some(Plain { end, rcode, answer, authority, security })
 }
 
 /// Addresses in an answer section.
@@ -132,6 +138,15 @@ pub fn addresses(answer: &[RRset]) -> impl Iterator<Item = IpAddr> {
 }
 
 impl Plain {
+    /// The same as proven, for so many seconds.
+    pub fn secured(mut self, life: u32) -> Self {
+        self.security = SECURE;
+        for set in &mut self.answer {
+            set.ttl = set.ttl.min(life);
+        }
+        self
+    }
+
     /// Addresses in the answer.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         addresses(&self.answer)
@@ -168,13 +183,13 @@ impl Plain {
             End::Answer | End::Shed => {
                 for set in self.answer {
                     let origin = origin.clone();
-                    let source = Source { rank: RANK_ANSWER, security: INDETERMINATE, origin };
+                    let source = Source { rank: RANK_ANSWER, security: self.security, origin };
                     records.put(set, source, now);
                 }
                 return;
             }
         };
         let Some(ttl) = self.authority.first().map(|soa| soa.ttl) else { return };
-        records.put_negative(name, qtype, kind, ttl, self.authority, INDETERMINATE, &origin, now);
+        records.put_negative(name, qtype, kind, ttl, self.authority, self.security, &origin, now);
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::choice::Dice;
 use super::concern::Concern;
 use super::plain::{self, End};
+use super::proof::ProvenKey;
 use super::report::{Client, Lookup, News, Reports};
 use super::{Bounds, Found, Plan, Plans, Server, Side};
 use crate::cache::answers::AnswerCache;
@@ -16,17 +17,17 @@ use crate::wire::ask::Options;
 use crate::wire::message::{Message, Question, RRset};
 use crate::wire::{flag, micros};
 
-const ZONE: &[u8] = b"\x07example\x02xa\0";
-const BELOW: &[u8] = b"\x03www\x07example\x02xa\0";
+pub(super) const ZONE: &[u8] = b"\x07example\x02xa\0";
+pub(super) const BELOW: &[u8] = b"\x03www\x07example\x02xa\0";
 const DEEP: &[u8] = b"\x01a\x03www\x07example\x02xa\0";
 const NS1: &[u8] = b"\x03ns1\x07example\x02xa\0";
-const A: u16 = 1;
+pub(super) const A: u16 = 1;
 const NS: u16 = 2;
 const CNAME: u16 = 5;
 const SOA: u16 = 6;
-const TXT: u16 = 16;
+pub(super) const TXT: u16 = 16;
 const DS: u16 = 43;
-const NSEC: u16 = 47;
+pub(super) const NSEC: u16 = 47;
 
 fn bounds() -> Bounds {
     Bounds {
@@ -34,6 +35,7 @@ fn bounds() -> Bounds {
         per_zone: 10,
         per_client: 10,
         joiners_max: 10,
+        tries_max: 2,
         backlog_max: 10,
         sides_max: 4,
         ttl_max: 1000,
@@ -54,7 +56,7 @@ fn server(last: u8, score: f32) -> Server {
     Server { address, slot: 0, wait: Duration::from_millis(200), edns: Options::Plain, score }
 }
 
-fn plan(zone: &[u8], any_depth: bool, expires: f64) -> Plan {
+pub(super) fn plan(zone: &[u8], any_depth: bool, expires: f64) -> Plan {
     Plan {
         id: 7,
         view: 0,
@@ -65,6 +67,7 @@ fn plan(zone: &[u8], any_depth: bool, expires: f64) -> Plan {
         own_set: vec![Box::from(NS1)],
         destination: 3,
         tag: 0,
+        proven: None,
         generation: 0,
         servers: Box::from([server(1, 0.1), server(2, 0.2)]),
         expires: micros(expires),
@@ -191,7 +194,7 @@ fn soa(name: &[u8], ttl: u32, minimum: u32) -> RRset {
     set(name, SOA, ttl, &rdata)
 }
 
-fn reply(rcode: u16, answer: Vec<RRset>, authority: Vec<RRset>) -> Message {
+pub(super) fn reply(rcode: u16, answer: Vec<RRset>, authority: Vec<RRset>) -> Message {
     let question = Some(Question { name: Box::from(BELOW), qtype: A });
     let (additional, edns) = (Vec::new(), None);
     Message { id: 1, flags: flag::AA, rcode, question, answer, authority, additional, edns }
@@ -199,6 +202,29 @@ fn reply(rcode: u16, answer: Vec<RRset>, authority: Vec<RRset>) -> Message {
 
 fn read(mut message: Message) -> Option<plain::Plain> {
     plain::read(&mut message, &plan(ZONE, true, 10.0), BELOW, A, &bounds())
+}
+
+#[test]
+fn a_plan_of_a_signed_zone_ends_with_its_first_key_and_leaves_the_keys_to_python() {
+    const DNSKEY: u16 = 48;
+    let plans = plans();
+    let key = |until: f64| {
+        let public = Box::from(&b"key"[..]);
+        ProvenKey { algorithm: 13, tag: 1, public, until: micros(until) }
+    };
+    let keys: Box<[ProvenKey]> = Box::from([key(30.0), key(5.0)]);
+    let signed = Plan { proven: Some(keys.clone()), ..plan(ZONE, true, 10.0) };
+    plans.publish(signed, 100.0);
+    assert!(carried(&plans, BELOW, A, 4.9));
+    assert!(!carried(&plans, BELOW, A, 5.1));
+    assert!(!carried(&plans, ZONE, DNSKEY, 1.0));
+    let shown = plans.shown(0, ZONE).unwrap();
+    assert_eq!((shown.expires, shown.proven.as_ref()), (micros(5.0), Some(&keys)));
+    assert!(plans.shown(0, BELOW).is_none());
+    plans.publish(Plan { proven: Some(Box::from([])), ..plan(ZONE, true, 10.0) }, 100.0);
+    assert!(carried(&plans, BELOW, A, 9.9), "whatever comes of it is Python's");
+    plans.publish(plan(ZONE, true, 10.0), 100.0);
+    assert!(carried(&plans, ZONE, DNSKEY, 1.0));
 }
 
 #[test]
