@@ -44,6 +44,8 @@ _LABELS_MAX: Final = 34  # the longest apex is a whole ip6.arpa name
 
 def zone_of(name: Name, known: frozenset[Name]) -> Name | None:
     """The zone of those ``known`` to be served locally that ``name`` is in, if any."""
+    if not known:
+        return None
     for count in range(1, min(label_count(name), _LABELS_MAX) + 1):
         if (apex := suffix(name, count)) in known:
             return apex
