@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from ipaddress import ip_network
 from random import Random
 from typing import Any, Self, cast
@@ -150,13 +151,17 @@ class PlanRig:
         return cut
 
     def plan(self, zone: Name = ZONE) -> Self:
-        """Have a plan published for a known cut."""
+        """Have a plan published for a known cut, with the usual wait: a busy machine is not a slow
+        server, and the short wait for one of unknown speed at home would take it for that."""
         now = self.clock.now()
         cut = self.core.cuts.get(zone, now)
         assert cut is not None
         for _ in range(2):
             self.core.planner.answered(self.core, cut, now)
-        assert self.core.planner.current(zone) is not None
+        plan = self.core.planner.current(zone)
+        assert plan is not None
+        usual = [replace(s, wait=max(s.wait, limits.WAIT_FIRST)) for s in plan.servers]
+        self.plans.publish(replace(plan, servers=tuple(usual)))
         return self
 
     def ask(self, query: dns.message.Message, *, turning: bool = True) -> dns.message.Message:
