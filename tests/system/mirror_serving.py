@@ -1,6 +1,5 @@
 """A resolver that mirrors ``shop.`` from primaries of the tests', and ways to look at it."""
 
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from testbed.control import Loopback, make_world
+from tests.ports import free_port
 from tests.system.liar import Liar
 from tests.system.primaries import KEY_NAME, Primary, need, secret_file
 from tests.system.serving import Serving
@@ -20,9 +20,7 @@ class Nowhere:
     def __init__(self, folder: Path) -> None:
         self.world = make_world("small")
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
 
 
 AT_HOME, ABROAD = "127.11.250.1", "127.12.250.1"
@@ -86,9 +84,3 @@ def liar(nowhere: Nowhere, closing: list[Any], *args: Any, address: str = AT_HOM
 
 
 MANY = "".join(f"n{number}.shop. 300 IN A 11.1.1.1\n" for number in range(100))
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from deploy.dashboards.show import Prometheus, QueryError
-from tests.system.mirror_serving import free_port
+from tests.ports import free_port
 from tests.system.serving import ROOT
 
 WAIT_SECONDS = 60.0

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from resolver.errors import SourceError
 from resolver.model import address_text
 from resolver.names import to_text
 from testbed.control import Loopback
+from tests.ports import free_port
 from tests.system.serving import Serving, inland
 from tests.system.test_serve_policy import rule
 
@@ -31,13 +31,6 @@ SECONDS = 20.0
 def need(program: str) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
-
-
-def free_port() -> int:
-    """A port that nobody has, over UDP and TCP."""
-    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
-        sock.bind(("::1", 0))
-        return int(sock.getsockname()[1])
 
 
 def dig(port: int, *words: str) -> None:

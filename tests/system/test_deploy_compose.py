@@ -3,10 +3,8 @@
 import json
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ import yaml
 
 from testbed.control import make_world
 from testbed.truth import Truth
+from tests.ports import free_port
 from tests.system.deployed import (
     BUILD_SECONDS,
     READY_SECONDS,
@@ -40,23 +39,6 @@ def needs_compose() -> None:
         return
     if shutil.which("docker-compose") is None:
         pytest.skip("no Compose: install the package docker-compose")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody holds now, for UDP and TCP."""
-    with ExitStack() as held:
-        out: list[int] = []
-        while len(out) < count:
-            stream = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            stream.bind(("127.0.0.1", 0))
-            datagrams = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            port = stream.getsockname()[1]
-            try:
-                datagrams.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            out.append(port)
-    return out
 
 
 class Up(NamedTuple):
@@ -93,7 +75,7 @@ def up(image: str) -> Iterator[Up]:
     """The lab: everything in compose.yaml, in a simulated country."""
     needs_compose()
     prometheus = build_image(f"{RUN}-prometheus", DOCKERFILE="deploy/compose/prometheus.Dockerfile")
-    dns, metrics, web = free_ports(3)
+    dns, metrics, web = (free_port() for _ in range(3))
     environment = {
         "COMPOSE_PROJECT_NAME": RUN,
         "INLAND_IMAGE": image,

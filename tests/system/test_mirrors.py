@@ -12,13 +12,13 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
+from tests.ports import free_port
 from tests.signed_zones import SHOP, signed, signer, text_of, written
 from tests.system.mirror_serving import (
     AT_HOME,
     BOTH,
     Nowhere,
     exchanges,
-    free_port,
     held,
     liar,
     look,

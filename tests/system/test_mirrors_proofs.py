@@ -1,7 +1,6 @@
 """What a mirror says beside what Knot DNS and NSD say of the same signed zone: NSEC and NSEC3."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from resolver.mirrors.copy import ZoneCopy
 from resolver.mirrors.intake import read_zone
 from resolver.model import Message, Question, RRset
 from resolver.names import from_text, to_text
+from tests.ports import free_port
 from tests.signed_zones import SHOP, text_of
 from tests.system.primaries import Primary, need
 
@@ -76,10 +76,7 @@ def text(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(params=["knot", "nsd"])
 def server(request: pytest.FixtureRequest, tmp_path: Path, text: str) -> Iterator[Primary]:
     need(request.param)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    with Primary(request.param, tmp_path, "shop.", "127.0.0.1", port) as made:
+    with Primary(request.param, tmp_path, "shop.", "127.0.0.1", free_port()) as made:
         made.publish(text)
         yield made
 

@@ -11,7 +11,8 @@ import pytest
 
 from resolver.errors import ControlError
 from testbed.control import Loopback
-from tests.system.mirror_serving import AT_HOME, BOTH, Nowhere, free_port, primary, until
+from tests.ports import free_port
+from tests.system.mirror_serving import AT_HOME, BOTH, Nowhere, primary, until
 from tests.system.primaries import KEY_NAME, secret_file
 from tests.system.serving import Serving, query
 from tests.unit.rpz_rig import HEAD

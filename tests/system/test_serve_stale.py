@@ -2,7 +2,6 @@
 ends, stands still, and comes back."""
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ import pytest
 
 from testbed import knot
 from testbed.control import Loopback
+from tests.ports import free_port
 from tests.system.serving import Serving, query
 
 ADDRESS = "127.53.87.67"
@@ -48,12 +48,6 @@ def wait_for(holds: Callable[[], bool], what: str) -> None:
 def run(words: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
     with log.open("wb") as out:
         return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
-        found.bind((ADDRESS, 0))
-        return int(found.getsockname()[1])
 
 
 class Authority:
