@@ -82,7 +82,9 @@ def test_a_cold_start_without_border_and_root(tmp_path: Path) -> None:
             counted = {limit: lookups(serving, limit) for limit in ("0.5", "+Inf")}
             assert len(well) > 50
             assert counted["+Inf"] >= len(well)
-            assert counted["0.5"] >= 0.99 * counted["+Inf"], counted
+            # Fewer than a hundred names: one may be the machine's, which does more than this. In
+            # virtual time none is late (tests/property/test_cut_worlds.py).
+            assert counted["+Inf"] - counted["0.5"] <= 1, counted
             trio.run(ask_all, ("127.0.0.1", serving.port), ill, done)
             assert not wrong
             assert serving.total("inland_needless_escapes_total") == 0
