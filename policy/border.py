@@ -246,8 +246,11 @@ class Policy:
             return Destination.MIXED
         if sides:
             return Destination.DOMESTIC if sides.pop() else Destination.FOREIGN
-        at_home = any(zone in self.domestic_zones for zone in ancestors(name))
-        return Destination.DOMESTIC if at_home else Destination.NONE
+        return Destination.DOMESTIC if self.at_home(name) else Destination.NONE
+
+    def at_home(self, name: Name) -> bool:
+        """Whether a name is under a listed zone or a country's top-level domain of home."""
+        return any(zone in self.domestic_zones for zone in ancestors(name))
 
     def never_ask(self, address: Address) -> bool:
         """Whether nothing may ever be sent to this address."""

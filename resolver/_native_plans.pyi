@@ -68,6 +68,7 @@ class Plans:
         ttl_max: int,
         ttl_negative_max: int,
         explore_one_in: int,
+        farther: float,
         linger: float,
         seconds_bounds: list[float],
     ) -> Plans:
@@ -76,7 +77,7 @@ class Plans:
         ``tries_max``: signatures times keys tried for one reply of a zone that must be validated;
         ``backlog_max``: ended lookups that Python has not taken; ``sides_max``: addresses whose
         side is remembered, and failed questions; ``explore_one_in``: one choice of a server in so
-        many is at random."""
+        many is at random; ``farther``: seconds that a server may score more than the best."""
 
     def fileno(self) -> int:
         """Readable when news waits."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from policy.decision import PLAIN, Way
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.contest import Candidate, Contest, Step
 from resolver.delegation import Delegation
 from resolver.minimise import Shown
@@ -117,9 +117,10 @@ class _Asking:
             self._want_probes(self.contest.held())
             step = self.contest.next(self.task.now)
             if isinstance(step, Candidate):
+                self._seek_nearer(step)
                 reply = yield from self._try(step, Transport.UDP)
             elif step is Step.WAIT:
-                until = self.contest.wake_at(limits.EXCHANGE_SECONDS, self.task.now)
+                until = self.contest.wake_at(limits_servers.EXCHANGE_SECONDS, self.task.now)
                 reply = yield from self._hear((yield Await(None, until)))
             elif step is Step.RESOLVE:
                 names = self.contest.unresolved(self.task.now)
@@ -151,6 +152,7 @@ class _Asking:
         self.contest.began[candidate.tier] = punt.sent
         candidate.tries = 1
         self.sent.append(punt.tried)
+        self._seek_nearer(candidate)
         if punt.outcome is None:
             punt.tried.outcome = "timeout"
             self._overdue(candidate, punt.sent, punt.is_usual)
@@ -178,7 +180,7 @@ class _Asking:
         """Send one try and hear the first news after it; only wait while too many are under way."""
         task, contest = self.task, self.contest
         server = candidate.server
-        if server.under_way >= limits.UNDER_WAY_MAX:
+        if server.under_way >= limits_servers.UNDER_WAY_MAX:
             return (yield from self._hear((yield Await(None, task.now + server.wait(0)))))
         label, recursion = contest.label(candidate.address, task.purpose), False
         if task.selection is not PLAIN:
@@ -187,14 +189,14 @@ class _Asking:
                 return None
             recursion = task.selection.way is Way.FORWARD
         stream = transport is Transport.TCP
-        wait = limits.TCP_SECONDS if stream else contest.wait(candidate, task.now)
+        wait = limits_servers.TCP_SECONDS if stream else contest.wait(candidate, task.now)
         usual = stream or wait >= server.wait(candidate.tries)
         ask = new_ask(
             (
                 candidate.address,
                 self.shown.to(label.verdict, task.core.settings.strict_abroad),
                 label,
-                limits.TCP_SECONDS if stream else limits.EXCHANGE_SECONDS,
+                limits_servers.TCP_SECONDS if stream else limits_servers.EXCHANGE_SECONDS,
                 transport,
                 server.no_edns_until <= task.now if edns is None else edns,
                 task.core.settings.randomise_case and not stream,
@@ -233,7 +235,7 @@ class _Asking:
             told, transport, edns = again
             tried.outcome, tried.rtt = told, outcome.rtt
             self.spoke = True
-            if candidate.tries > limits.TRIES_PER_SERVER + 1:
+            if candidate.tries > limits_servers.TRIES_PER_SERVER + 1:
                 candidate.failed = True
                 return None
             if self.contest.is_needless(candidate, self.task.now):
@@ -278,7 +280,7 @@ class _Asking:
             return None
         if tried.ask.edns and message.edns is None and message.rcode in _NO_EDNS:
             server = self.task.core.servers.get(tried.ask.address)
-            server.no_edns_until = self.task.now + limits.NO_EDNS_SECONDS
+            server.no_edns_until = self.task.now + limits_servers.NO_EDNS_SECONDS
             self.task.core.planner.asked_otherwise(tried.ask.address)
             return "no_edns", tried.ask.transport, False
         if message.truncated and udp:
@@ -301,8 +303,7 @@ class _Asking:
     def _look_up(self, names: tuple[Name, ...]) -> Generator[Wish, News, bool]:
         """Look up the addresses of name servers and remember them for the cut; whether some were
         not waited for."""
-        settings = self.task.core.settings
-        types = [t for t, on in ((Type.A, settings.ipv4), (Type.AAAA, settings.ipv6)) if on]
+        types = self._address_types()
         questions = tuple(Question(name, rtype) for name in names for rtype in types)
         news = yield LookUpAll(questions, Purpose.NAMESERVER_ADDRESS, self.cut.zone)
         results = getattr(news, "results", ())
@@ -322,6 +323,25 @@ class _Asking:
             self.task.core.planner.changed(self.cut.zone)
         return isinstance(news, Found) and news.is_early
 
+    def _seek_nearer(self, chosen: Candidate) -> None:
+        """The best server at home is slow: one that has no address yet may be nearer. Names at home
+        are looked up for that, and this lookup does not wait for them."""
+        core, now, rtt = self.task.core, self.task.now, chosen.server.srtt
+        if chosen.tier > 0 or rtt is None or rtt <= limits_servers.FARTHER_SECONDS:
+            return
+        if now < self.cut.sought_until or self.task.selection is not PLAIN:
+            return
+        self.cut.sought_until = now + limits_servers.SEEK_SECONDS
+        for name in self.contest.unresolved(now):
+            if core.policy.at_home(name):
+                for rtype in self._address_types():
+                    self.task.seek(Question(name, rtype))
+
+    def _address_types(self) -> tuple[Type, ...]:
+        settings = self.task.core.settings
+        types = ((Type.A, settings.ipv4), (Type.AAAA, settings.ipv6))
+        return tuple(rtype for rtype, on in types if on)
+
     def _doubtful_glue(self) -> tuple[Name, ...]:
         """When all servers have failed: names known by glue alone, whose own zone may say other
         addresses. Looked at once."""
@@ -334,7 +354,7 @@ class _Asking:
             for name in self.cut.names()
             if not self.cut.is_resolved(name, now)
             and not any(records.get(name, t, now) for t in (Type.A, Type.AAAA))
-        )[: limits.GLUELESS_PER_STEP]
+        )[: limits_servers.GLUELESS_PER_STEP]
 
     def _want_probes(self, held: list[Candidate]) -> None:
         for candidate in held:
@@ -358,12 +378,12 @@ class _Asking:
         probing = tuple(c.address for c in held if c.server.probing)
         if not probing:
             due = min(c.server.probe_at for c in held)
-            if due > self.task.now + limits.PROBE_FIRST:
+            if due > self.task.now + limits_servers.PROBE_FIRST:
                 return False
             # Just held down: an answer a second later is worth more than a failure now.
             yield AwaitProbe(tuple(c.address for c in held), due)
             return True
-        yield AwaitProbe(probing, self.task.now + limits.EXCHANGE_SECONDS)
+        yield AwaitProbe(probing, self.task.now + limits_servers.EXCHANGE_SECONDS)
         for candidate in held:
             if candidate.held and not candidate.server.probing:
                 candidate.failed = True

@@ -64,7 +64,7 @@ class Carried:
             planned = plan.servers[at]
             server = core.servers.get(planned.address)
             for rtt in times:
-                server.replied(rtt)
+                server.replied(rtt, now)
             if not planned.is_usual:
                 core.planner.asked_otherwise(planned.address)
             core.judge(planned.address, identity if planned.nsid else None, times, plan.zone, now)

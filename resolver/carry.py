@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, cast, final
 
 from policy.border import Policy
-from resolver import _native, limits, limits_verify
+from resolver import _native, limits, limits_servers, limits_verify
 from resolver.cache import Answer, AnswerStore, RecordStore
 from resolver.concern import Concern
 from resolver.counters import DESTINATIONS, TRANSPORTS, Counters
@@ -174,7 +174,8 @@ class NativePlans:
             limits.LOCATIONS_MAX,
             ttl_max,
             ttl_negative_max,
-            limits.EXPLORE_ONE_IN,
+            limits_servers.EXPLORE_ONE_IN,
+            limits_servers.FARTHER_SECONDS,
             limits.UPSTREAM_LINGER_SECONDS,
             list(seconds_bounds),
         )
@@ -262,12 +263,18 @@ class NativePlans:
         """What native has done since the last call."""
         sums, rtts, octets, count, unlocated, punts = self.native.take()
         found: dict[int, Plan] = {}
-        numbers = {key[0] for key, *_ in sums} | {row[0] for row in rtts}
+        numbers = {key[0] for key, *_ in sums}
         numbers |= {row[0] for row in unlocated} | {row[0] for row in punts}
         for number in numbers:
             plan = planner.get(number)
             assert plan is not None, "an exchange outlived the memory of its plan"
             found[number] = plan
+        # How fast a server was may come seconds after all else, or too late.
+        trips = [
+            (plan, server, times, identity)
+            for number, server, times, identity in rtts
+            if (plan := planner.get(number)) is not None
+        ]
         return News(
             [
                 Sum(
@@ -276,7 +283,7 @@ class NativePlans:
                 )
                 for (number, server, transport, destination), clients, buckets, seconds in sums
             ],
-            [(found[number], server, times, identity) for number, server, times, identity in rtts],
+            trips,
             PackedRecords(count, octets, found, self._policy) if count else None,
             [
                 Unlocated(

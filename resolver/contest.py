@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, cast, final
 
 from policy.decision import NEVER, PLAIN, Selection
-from resolver import limits
+from resolver import limits_servers
 from resolver.delegation import Delegation
 from resolver.model import Address, Label, Purpose, Standing, Type, Verdict
 from resolver.names import ROOT, Name, ancestors
@@ -52,7 +52,7 @@ class Candidate:
     @property
     def spent(self) -> bool:
         """Whether no further try is due."""
-        return self.failed or self.tries >= limits.TRIES_PER_SERVER
+        return self.failed or self.tries >= limits_servers.TRIES_PER_SERVER
 
     @property
     def held(self) -> bool:
@@ -91,9 +91,11 @@ class Contest:
                 verdict, _, tier, never, claimed = standing
                 if never:
                     continue
-                if len(candidates) >= limits.ADDRESSES_PER_ZONE:
+                if len(candidates) >= limits_servers.ADDRESSES_PER_ZONE:
                     return
-                candidate = Candidate(address, name, tier, core.servers.get(address), claimed)
+                server = core.servers.get(address)
+                server.age(now)
+                candidate = Candidate(address, name, tier, server, claimed)
                 candidate.failed = core.servers.is_lame(address, self.cut.zone, now)
                 candidates[address] = candidate
                 if verdict is Verdict.DOMESTIC:
@@ -141,7 +143,7 @@ class Contest:
         """Names of the cut with no address known and none looked up lately."""
         names = tuple([n for n in self.cut.names() if not self.cut.is_resolved(n, now)])
         missing = [name for name, addresses in self._addresses(names, now) if not addresses]
-        return tuple(missing[: limits.GLUELESS_PER_STEP])
+        return tuple(missing[: limits_servers.GLUELESS_PER_STEP])
 
     def known_until(self, now: float) -> float:
         """When what these candidates were gathered from ends, at the earliest: records with
@@ -182,7 +184,7 @@ class Contest:
             if c is not chosen and c.tries == 0 and not (c.failed or c.held)
         ]
         soon = [c for c in others if c.server.passed_over_until <= now]
-        return limits.WAIT_HOME if soon else server.wait(0)
+        return limits_servers.WAIT_HOME if soon else server.wait(0)
 
     def next(self, now: float) -> Candidate | Step:
         """The server to ask now, or what to do instead."""
@@ -269,8 +271,13 @@ class Contest:
         fresh = _first_asked([c for c in due if c.tries == fewest], now)
         if len(fresh) == 1:
             return fresh[0]
+        least = min([c.server.score() for c in fresh])
+        farthest = least + limits_servers.FARTHER_SECONDS
+        fresh = [c for c in fresh if c.server.score() <= farthest]
+        if len(fresh) == 1:
+            return fresh[0]
         random = self.core.chance.random
-        if random() * limits.EXPLORE_ONE_IN < 1:
+        if random() * limits_servers.EXPLORE_ONE_IN < 1:
             return fresh[int(random() * len(fresh))]
         best, least = fresh[0], NEVER
         for candidate in fresh:

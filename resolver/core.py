@@ -91,6 +91,9 @@ class BorderPolicy(Protocol):
     def label(self, address: Address, purpose: Purpose, domestic_known: bool) -> Label:
         """What an exchange with this address is counted under."""
 
+    def at_home(self, name: Name) -> bool:
+        """Whether the name is under a zone that is listed as domestic."""
+
 
 class Deciding(Protocol):
     """What the core asks of the rules in force (:class:`resolver.decide.Decider` is one)."""
@@ -181,7 +184,7 @@ class Core:
         if self.servers.get(ask.address).srtt is None:
             self.planner.asked_otherwise(ask.address)
         self.alive(ask.address)
-        self.servers.get(ask.address).replied(rtt)
+        self.servers.get(ask.address).replied(rtt, now)
         if ask.first and message.question is not None:
             identity = message.identity if ask.nsid else None
             self.judge(ask.address, identity, (rtt,), tried.zone, now)

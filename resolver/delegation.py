@@ -8,7 +8,7 @@ the child's own set adds servers. Glue belongs to the cut and answers no client.
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.model import Address, Message, RRset, Type
 from resolver.names import ROOT, Name, from_wire, is_subdomain
 
@@ -16,7 +16,7 @@ from resolver.names import ROOT, Name, from_wire, is_subdomain
 class Delegation:
     """One zone cut. ``addresses`` holds glue and what was looked up for this cut."""
 
-    __slots__ = ("addresses", "child", "expires", "parent", "resolved", "zone")
+    __slots__ = ("addresses", "child", "expires", "parent", "resolved", "sought_until", "zone")
 
     def __init__(
         self,
@@ -26,10 +26,11 @@ class Delegation:
         expires: float,
     ) -> None:
         self.zone = zone
-        self.parent = tuple(parent)[: limits.SERVER_NAMES_MAX]
+        self.parent = tuple(parent)[: limits_servers.SERVER_NAMES_MAX]
         self.child: tuple[Name, ...] = ()
         self.addresses = addresses
         self.resolved: dict[Name, float] = {}
+        self.sought_until = 0.0  # until then, no search for nearer servers
         self.expires = expires
 
     def names(self) -> tuple[Name, ...]:
@@ -40,7 +41,7 @@ class Delegation:
 
     def set_child(self, names: Iterable[Name], glue: dict[Name, tuple[Address, ...]]) -> None:
         """The zone's own NS set was seen, with addresses from the zone itself."""
-        self.child = tuple(names)[: limits.SERVER_NAMES_MAX]
+        self.child = tuple(names)[: limits_servers.SERVER_NAMES_MAX]
         for name in self.child:
             found = glue.get(name)
             if found and not self.addresses.get(name):
@@ -74,6 +75,7 @@ class Delegations:
         if old is not None and set(old.parent) == set(cut.parent):
             cut.child = old.child
             cut.resolved = old.resolved
+            cut.sought_until = old.sought_until
             for name, found in old.addresses.items():
                 if name in old.resolved or name not in cut.addresses:
                     cut.addresses.setdefault(name, found)

@@ -8,9 +8,10 @@ from collections.abc import Generator
 from typing import Final
 
 from policy.decision import Way
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.asking import Reply, Unanswered, ask_zone
 from resolver.contest import Candidate
+from resolver.core import Core
 from resolver.delegation import Delegation, from_referral, glue_for, targets
 from resolver.minimise import Minimiser, Shown
 from resolver.mirrors import answer
@@ -18,6 +19,7 @@ from resolver.mirrors.copy import ZoneCopy
 from resolver.model import (
     Address,
     CachedKind,
+    Message,
     Purpose,
     Question,
     Rank,
@@ -40,7 +42,7 @@ from resolver.scrub import scrub
 from resolver.selection import is_closed
 from resolver.servers import Server
 from resolver.task import Task
-from resolver.wishes import LookUpAll, News, Wish
+from resolver.wishes import LookUpAll, News, Tried, Wish
 
 PRIMING: Final = Question(ROOT, Type.NS)
 
@@ -234,6 +236,27 @@ def _learn(task: Task, cut: Delegation, asked: Question, reply: Reply) -> None:
     _learn_own_set(task, cut, asked, reply)
 
 
+def learn_late(
+    core: Core, purpose: Purpose, tried: Tried, message: Message | None, now: float
+) -> None:
+    """A reply that nobody waits for any more. An address of a name server is remembered: its search
+    was given up when one at home was found, and that one may be slow or fail."""
+    if message is None or message.truncated or purpose is not Purpose.NAMESERVER_ADDRESS:
+        return
+    if not message.authoritative or tried.ask.question.rtype not in (Type.A, Type.AAAA):
+        return
+    settings, question = core.settings, tried.ask.question
+    message = scrub(message, tried.zone, settings.ttl_max)
+    meaning = classify(message, tried.zone, question, settings.ttl_negative_max)
+    if not isinstance(meaning, Positive) or meaning.chain:
+        return
+    for rrset in meaning.records:
+        if rrset.rtype == question.rtype:
+            origin = tried.ask.address
+            core.records.put(rrset, Rank.ANSWER, Security.INDETERMINATE, origin, now)
+            core.planner.located(rrset.name)
+
+
 def _learn_cut(task: Task, cut: Delegation) -> None:
     """Store a cut, and tell those who plan."""
     gone = task.core.cuts.put(cut)
@@ -277,7 +300,7 @@ def _learn_own_set(task: Task, cut: Delegation, asked: Question, reply: Reply) -
     if asked == PRIMING:
         _learn_root(task, own[0], glue_for(names, message, ROOT))
         return
-    if set(names[: limits.SERVER_NAMES_MAX]) == set(cut.child):
+    if set(names[: limits_servers.SERVER_NAMES_MAX]) == set(cut.child):
         # Shown again it teaches nothing: native passes it by, too, and a zone must not renew
         # what its parent may have withdrawn.
         return

@@ -24,7 +24,7 @@ import trio
 from policy.identities import knowledge
 from policy.identity import decode, letter_of
 from policy.proof import readable
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.mirrors.wire import Wire
 from resolver.model import Address, Books, Exchange, Label, Question, Transport, Type, Verdict
 from resolver.names import ROOT, from_text
@@ -76,7 +76,7 @@ async def _ask(
     query = dns.message.make_query(
         name, rtype, rclass, use_edns=0, payload=limits.UDP_PAYLOAD_MAX, options=options, flags=0
     )
-    outcome = await wire.ask(address, query.to_wire(), label, limits.EXCHANGE_SECONDS)
+    outcome = await wire.ask(address, query.to_wire(), label, limits_servers.EXCHANGE_SECONDS)
     words = f"{name} {dns.rdatatype.to_text(rtype)} {dns.rdataclass.to_text(rclass)}"
     if outcome.octets is None:
         assert outcome.failure is not None

@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
 
 from policy.decision import PLAIN
-from resolver import limits, local
+from resolver import limits, limits_servers, local
 from resolver.board import NoPlans, Plans
 from resolver.contest import Candidate, Contest, on_the_way
 from resolver.delegation import Delegation
@@ -84,7 +84,7 @@ class Plan:
             chosen.address,
             question,
             chosen.label,
-            limits.EXCHANGE_SECONDS,
+            limits_servers.EXCHANGE_SECONDS,
             Transport.UDP,
             chosen.edns,
             self.randomise_case,

@@ -14,6 +14,7 @@ from collections import deque
 from policy.decision import PLAIN, Selection, Way
 from resolver import limits
 from resolver.core import Core
+from resolver.descend import learn_late
 from resolver.failures import Failures, servfail
 from resolver.forward import forward
 from resolver.iterate import resolve
@@ -154,6 +155,7 @@ class Scheduler:
         for task, tried in flight.hearers:
             if task.over:
                 tried.outcome, tried.rtt = "late", outcome.rtt
+                learn_late(self.core, task.purpose, tried, outcome.message, now)
             else:
                 task.arrived(tried, outcome)
                 if outcome.message is not None and task.looks_up_for(tried):

@@ -9,10 +9,11 @@ from collections import deque
 from typing import TYPE_CHECKING, final
 
 from policy.decision import PLAIN, Selection
-from resolver import limits
+from resolver import limits_servers
 from resolver.model import (
     Address,
     Ask,
+    Books,
     Ede,
     LocalStep,
     Outcome,
@@ -103,6 +104,20 @@ class Task:
     def probe(self, wish: Probe) -> None:
         """Have a held-down server probed; this resolution does not wait for it."""
         self._scheduler.probe(wish)
+
+    def seek(self, question: Question) -> None:
+        """Look up an address of a name server in the background: internal work that nobody waits
+        for, with a quota of its own."""
+        scheduler, selection, decider = self._scheduler, self.selection, self.core.decider
+        if decider is not None:
+            selection = decider.beside(question, selection)
+        purpose = Purpose.NAMESERVER_ADDRESS
+
+        def done(result: Result, spent: Books) -> None:
+            if scheduler.internal is not None:
+                scheduler.internal(question, purpose, result, spent)
+
+        scheduler.lookup(question, self.now, done, purpose, selection=selection)
 
     def has_enough(self, at: int) -> bool:
         """Whether name servers of the first tier are among what was looked up last, so that the
@@ -246,14 +261,14 @@ def probing(task: Task, wish: Probe) -> Steps:
         wish.address,
         task.question,
         wish.label,
-        limits.EXCHANGE_SECONDS,
+        limits_servers.EXCHANGE_SECONDS,
         edns=task.core.servers.get(wish.address).no_edns_until <= task.now,
         randomise_case=task.core.settings.randomise_case,
         nsid=task.core.proofs.wants_identity(wish.address),
         needed=label_count(wish.zone) + 1,
     )
     tried = Tried(ask, wish.zone, wish.server, wish.tier)
-    news = yield Await(tried, task.now + limits.EXCHANGE_SECONDS + 1)
+    news = yield Await(tried, task.now + limits_servers.EXCHANGE_SECONDS + 1)
     alive = isinstance(news, Arrived) and news.outcome.message is not None
     if isinstance(news, Arrived):
         tried.outcome, tried.rtt = "alive" if alive else "silent", news.outcome.rtt

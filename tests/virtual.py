@@ -179,6 +179,10 @@ class Border:
     mode: str = "prefer"
     patience: float = 2.0
     banned: frozenset[Address] = frozenset()
+    home_zone: Name | None = None
+
+    def at_home(self, name: Name) -> bool:
+        return self.home_zone is not None and is_subdomain(name, self.home_zone)
 
     def verdict(self, at: Address) -> Verdict:
         if at[0] == self.domestic:

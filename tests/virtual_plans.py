@@ -5,8 +5,7 @@ Python does with plans is the product's own: publishing, unpacking, booking, goi
 The rules are those of ``resolver/native/src/plan``, written again; ``tests/system/test_plans.py``
 runs the real thing.
 
-Limitations: one thread, no bounds on what is under way, and no socket that lingers: what comes
-after the wait is dropped and counted.
+Limitations: one thread, no bounds on what is under way, and sockets that linger for ever.
 """
 
 import heapq
@@ -270,7 +269,8 @@ class VirtualPlans:
         while self._events and self._events[0][0] <= now:
             _, _, _, flight, outcome = heapq.heappop(self._events)
             if flight.over:
-                self.late += outcome is not None and outcome.failure is not Failure.TIMEOUT
+                if outcome is not None and outcome.failure is not Failure.TIMEOUT:
+                    self._came_late(flight, outcome)
                 continue
             flight.over = True
             del self._flights[flight.question]
@@ -289,6 +289,11 @@ class VirtualPlans:
                 self._finish(flight, found, outcome.rtt, now)
             else:
                 self._punt(flight, outcome, now)
+
+    def _came_late(self, flight: Flight, outcome: Outcome) -> None:
+        self.late += 1
+        if outcome.message is not None:
+            self._rtts.append((flight.plan.number, flight.server, [outcome.rtt], b""))
 
     def _finish(self, flight: Flight, result: Result, rtt: float, now: float) -> None:
         plan, question = flight.plan, flight.question

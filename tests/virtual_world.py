@@ -52,7 +52,7 @@ class WorldBorder(Border):
     """Home by the world's prefixes."""
 
     def __init__(self, world: World) -> None:
-        super().__init__()
+        super().__init__(home_zone=name("xa."))
         self._home = [ip_network(prefix) for prefix in world.domestic_prefixes]
 
     def verdict(self, at: Address) -> Verdict:

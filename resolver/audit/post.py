@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from resolver import limits
+from resolver import limits_servers
 from resolver.audit.bounds import AUDIT_IN_FLIGHT, AUDIT_TRIES
 from resolver.core import Core
 from resolver.model import (
@@ -97,7 +97,7 @@ class Post:
             letter.address,
             letter.question,
             letter.label,
-            limits.TCP_SECONDS if stream else limits.EXCHANGE_SECONDS,
+            limits_servers.TCP_SECONDS if stream else limits_servers.EXCHANGE_SECONDS,
             letter.transport,
             letter.edns,
             self._core.settings.randomise_case and not stream,

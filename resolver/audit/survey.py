@@ -16,7 +16,7 @@ says is hidden behind it and the child's set stands for it.
 from collections.abc import Iterable
 from typing import final
 
-from resolver import limits, local
+from resolver import local
 from resolver.audit.bounds import AUDIT_DEPTH_MAX, AUDIT_IN_FLIGHT
 from resolver.audit.closure import Closure, Path, Server, Site, Standing, Zone
 from resolver.audit.cuts import CutSearch, Hear, first_target, serves_already
@@ -24,6 +24,7 @@ from resolver.audit.facts import TIERS, Cut, Then, Walk, ZoneFacts
 from resolver.audit.post import Post
 from resolver.core import Core
 from resolver.delegation import glue_for, targets
+from resolver.limits_servers import ADDRESSES_PER_ZONE, SERVER_NAMES_MAX
 from resolver.model import Address, Ask, Message, Outcome, Purpose, Question, RRset, Type, Verdict
 from resolver.names import ROOT, Name, is_subdomain, label_count, suffix
 from resolver.response import (
@@ -116,7 +117,7 @@ class Survey:
         served_by: Address | None = None,
     ) -> ZoneFacts:
         """Take up a zone. ``served_by``: the server above that serves it too."""
-        names = names[: limits.SERVER_NAMES_MAX]
+        names = names[:SERVER_NAMES_MAX]
         facts = self._zones[apex] = ZoneFacts(apex, parent, names, glue, depth)
         if served_by is not None:
             facts.verdicts[served_by] = self._place(served_by)[0]
@@ -160,7 +161,7 @@ class Survey:
     def _ask_at(self, facts: ZoneFacts, addresses: Iterable[Address]) -> None:
         """Note addresses of a zone; those at home are asked at once."""
         for address in addresses:
-            if address in facts.standing or len(facts.standing) >= limits.ADDRESSES_PER_ZONE:
+            if address in facts.standing or len(facts.standing) >= ADDRESSES_PER_ZONE:
                 continue
             facts.standing[address] = Standing.NOT_ASKED
             facts.verdicts[address] = self._place(address)[0]
@@ -185,7 +186,7 @@ class Survey:
         self.post.send(facts.apex, address, question, facts.domestic_known, hear)
 
     def _own_set(self, facts: ZoneFacts, ns: RRset, message: Message) -> None:
-        names = targets(ns)[: limits.SERVER_NAMES_MAX]
+        names = targets(ns)[:SERVER_NAMES_MAX]
         found = glue_for(names, message, facts.apex)
         for name in names:
             if name not in facts.child:

@@ -33,7 +33,7 @@ import pytest
 from policy.border import Mode, Policy
 from policy.inputs import PolicyInputs, Stated
 from policy.load import load_policy
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.model import Address, Question, Rcode, Record, Route, Transport, address_text
 from resolver.names import to_text
 from resolver.servers import Server
@@ -78,7 +78,7 @@ def put_on_grid(setattr_: Callable[[Any, str, Any], None]) -> None:
     """Bring all waits onto the grid."""
     wait = Server.wait
     setattr_(Server, "wait", lambda server, tries: on_grid(wait(server, tries)))
-    setattr_(limits, "WAIT_HOME", 0.15625)
+    setattr_(limits_servers, "WAIT_HOME", 0.15625)
     setattr_(limits, "STALE_CLIENT_SECONDS", 1.75)
 
 

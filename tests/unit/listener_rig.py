@@ -66,6 +66,7 @@ class ListenerRig:
             "ttl_max": 86_400,
             "ttl_negative_max": 3600,
             "explore_one_in": 1000,
+            "farther": 0.1,
             "linger": 1.0,
             "seconds_bounds": [0.1, 1.0],
         }

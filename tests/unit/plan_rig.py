@@ -20,7 +20,7 @@ import dns.message
 from policy.border import Policy
 from policy.inputs import PolicyInputs, Stated
 from policy.load import load_policy
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.cache import AnswerStore, RecordStore
 from resolver.carried import Carried
 from resolver.carry import NativePlans, Punted
@@ -160,7 +160,7 @@ class PlanRig:
             self.core.planner.answered(self.core, cut, now)
         plan = self.core.planner.current(zone)
         assert plan is not None
-        usual = [replace(s, wait=max(s.wait, limits.WAIT_FIRST)) for s in plan.servers]
+        usual = [replace(s, wait=max(s.wait, limits_servers.WAIT_FIRST)) for s in plan.servers]
         self.plans.publish(replace(plan, servers=tuple(usual)))
         return self
 

@@ -11,7 +11,7 @@ import dns.rrset
 import pytest
 import trio
 
-from resolver import limits
+from resolver import limits_servers
 from resolver.counters import Clock, Counters
 from resolver.exchange import TransferDoor
 from resolver.identify import TRIES, Said, identify, shown
@@ -100,7 +100,7 @@ def test_a_torn_reply_is_told_as_malformed() -> None:
 
 
 def test_silence_is_asked_again_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "EXCHANGE_SECONDS", 0.1)
+    monkeypatch.setattr(limits_servers, "EXCHANGE_SECONDS", 0.1)
     with server(lambda query: None) as port:
         said, books = ask(port)
     assert {one.outcome for one in said} == {"timeout"}

@@ -1,6 +1,7 @@
 """What native answers under a plan by itself, what it punts, and that the client is served."""
 
 import socket
+from typing import cast
 
 import dns.edns
 import dns.flags
@@ -12,7 +13,8 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from resolver.model import Failure, Question, Route, Type
+from resolver import limits_servers
+from resolver.model import Address, Failure, Question, Route, Type
 from tests.unit.plan_rig import PlanRig
 from tests.unit.plan_zone import (
     APEX,
@@ -289,7 +291,7 @@ class TestPunted:
             assert all(record.route is Route.DOMESTIC for record in told)
             assert sum(len(punted.misses) for punted in rig.punts) == 5
 
-    def test_a_late_reply_is_counted_and_not_used(self) -> None:
+    def test_a_late_reply_is_counted_and_tells_how_fast_the_server_is(self) -> None:
         first: list[bytes] = []
 
         def reply(query: bytes) -> list[bytes]:
@@ -307,9 +309,17 @@ class TestPunted:
                 for query, port in upstream.datagrams
                 if query == first[0]
             ]
-            upstream.send_datagram(sound(first[0]).to_wire(), port, "127.0.0.1")
-            rig.turn_until(lambda: rig.scalar("upstream_late") == 1)
+            slow = rig.core.servers.get(Address(upstream.address))
+            assert slow.srtt is None
+            other = bytes([first[0][0] ^ 1]) + first[0][1:]
+            for query in (other, first[0], first[0]):
+                upstream.send_datagram(sound(query).to_wire(), port, "127.0.0.1")
+            rig.turn_until(lambda: rig.scalar("upstream_late") == 3)
             assert [e.outcome for e in rig.told(1)[0].exchanges] == ["timeout", "positive"]
+            rig.turn_until(lambda: slow.srtt is not None)
+            assert cast(float, slow.srtt) >= limits_servers.WAIT_FIRST
+            assert slow.rttvar == cast(float, slow.srtt) / 2, "one reply, and that to its question"
+            assert slow.strikes == 0
 
 
 class TestLeft:

@@ -7,7 +7,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.names import to_text
 from tests.interpreted import interpreted
 from tests.unit.plan_rig import PlanRig
@@ -31,8 +31,8 @@ def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         monkeypatch.setattr(limits, key, BOUND)
     flights = BOUND if request.param == "all" else 10_000
     # A wait longer than the test: what is under way stays so.
-    monkeypatch.setattr(limits, "WAIT_FIRST", 60.0)
-    monkeypatch.setattr(limits, "WAIT_MAX", 60.0)
+    monkeypatch.setattr(limits_servers, "WAIT_FIRST", 60.0)
+    monkeypatch.setattr(limits_servers, "WAIT_MAX", 60.0)
     with PlanRig(silent_for_the_flood, flights=flights) as made:
         made.core.policy = made.policy
         for zone in ZONES:

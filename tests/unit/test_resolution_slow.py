@@ -2,7 +2,7 @@
 
 import pytest
 
-from resolver import limits
+from resolver import limits_servers
 from resolver.model import Question, Rcode, Result, Type
 from tests.small_internet import XA, internet
 from tests.virtual import Internet
@@ -15,9 +15,15 @@ ns2.two.xa. 3600 A 11.0.8.2
 host.xa. 3600 NS ns.host.xa.
 ns.host.xa. 3600 A 11.0.8.3
 beside.xa. 3600 NS ns1.host.xa. ns.hoster.comx.
+pair.xa. 3600 NS far.host.xa. near.host.xa.
 """
 TWO = "two.xa. 3600 SOA 60\nwww.two.xa. 300 A 11.9.9.4\nmail.two.xa. 300 A 11.9.9.4"
-HOST = "host.xa. 3600 SOA 60\nns1.host.xa. 3600 A 11.0.8.4"
+HOST = """host.xa. 3600 SOA 60
+ns1.host.xa. 3600 A 11.0.8.4
+far.host.xa. 3600 A 11.0.8.5
+near.host.xa. 3600 A 11.0.8.6
+"""
+PAIR = "pair.xa. 3600 SOA 60\nwww.pair.xa. 300 A 11.9.9.6"
 BESIDE = "beside.xa. 3600 SOA 60\nwww.beside.xa. 300 A 11.9.9.5"
 FIRST, SECOND = address("11.0.8.1"), address("11.0.8.2")
 NEAR = 0.01
@@ -78,7 +84,7 @@ class TestSlowAtHome:
             net.ask(f"n{number}.two.xa")
         asked = [ask.address for ask in net.door.sent if ask.address in (dead, other)]
         assert asked.count(dead) == 1
-        net.run(limits.PASSED_OVER_SECONDS)
+        net.run(limits_servers.PASSED_OVER_SECONDS)
         for number in range(200):
             net.ask(f"m{number}.two.xa")
         asked = [ask.address for ask in net.door.sent if ask.address in (dead, other)]
@@ -90,6 +96,48 @@ class TestSlowAtHome:
         net.border.banned = frozenset({SECOND})
         timed(net, "www.two.xa")
         assert [ask.address for ask in net.door.sent].count(FIRST) == 1
+
+
+class TestFarAtHome:
+    def test_one_that_is_known_to_be_far_is_not_asked_to_find_out(self, net: Internet) -> None:
+        net.hosts[FIRST].latency = 0.3
+        for number in range(200):
+            net.ask(f"n{number}.two.xa")
+        assert len(net.asked("11.0.8.1")) <= 1
+
+    def test_after_a_quarter_of_an_hour_it_is(self, net: Internet) -> None:
+        net.hosts[FIRST].latency = 0.3
+        for number in range(60):
+            net.ask(f"n{number}.two.xa")
+        before = len(net.asked("11.0.8.1"))
+        net.hosts[FIRST].latency = NEAR / 4
+        net.run(limits_servers.SPEED_SECONDS)
+        for number in range(200):
+            net.ask(f"m{number}.two.xa")
+        assert len(net.asked("11.0.8.1")) > before + 100, "it is the nearest by now"
+
+    def test_another_name_server_is_sought_when_the_known_one_is_slow(self, net: Internet) -> None:
+        net.border.home_zone = name("xa.")
+        net.host("11.0.8.5", Zone("pair.xa", PAIR), latency=0.3)
+        net.host("11.0.8.6", Zone("pair.xa", PAIR), latency=NEAR)
+        net.ask("ns1.host.xa")
+        net.ask("far.host.xa")  # its address is among the records, that of the other is not
+        _, first = timed(net, "www.pair.xa")
+        assert first > 0.3
+        timed(net, "a.pair.xa")
+        _, third = timed(net, "b.pair.xa")
+        assert third < CUT_SECONDS
+        questions = [
+            ask.question for ask in net.door.sent if ask.question.name == name("near.host.xa.")
+        ]
+        assert len(questions) == len(set(questions)) == 2, "A and AAAA, once"
+
+    def test_a_name_that_is_not_at_home_is_not_sought(self, net: Internet) -> None:
+        net.host("11.0.8.5", Zone("pair.xa", PAIR), latency=0.3)
+        net.ask("far.host.xa")
+        for number in range(10):
+            net.ask(f"n{number}.pair.xa")
+        assert not [a for a in net.door.sent if a.question.name == name("near.host.xa.")]
 
 
 class TestSilentAbroad:

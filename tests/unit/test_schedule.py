@@ -5,9 +5,9 @@ from typing import cast
 
 import pytest
 
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.core import RecordCache
-from resolver.limits import UNDER_WAY_MAX
+from resolver.limits_servers import UNDER_WAY_MAX
 from resolver.lookups import Done, Lookup
 from resolver.model import Books, Cached, Ede, Question, Rcode, Type
 from resolver.names import Name
@@ -177,11 +177,11 @@ class TestOwnLateness:
         assert len(batch) == 1
         late = net.now + 5
         net.scheduler.submitted(batch, late)
-        for when in (late, late + limits.WAIT_MIN - 0.01):
+        for when in (late, late + limits_servers.WAIT_MIN - 0.01):
             assert net.scheduler.advance(when) == []
             assert server.strikes == 0
         ahead = net.scheduler.next_deadline()
-        assert ahead is not None and ahead > late + limits.WAIT_MIN - 0.01
+        assert ahead is not None and ahead > late + limits_servers.WAIT_MIN - 0.01
         assert len(net.scheduler.advance(ahead)) == 1, "another try"
         assert server.strikes == 1
 
@@ -190,7 +190,7 @@ class TestOwnLateness:
         net.begin("other.home.xa")
         began = net.now
         assert len(net.scheduler.advance(began)) == 1
-        assert net.scheduler.advance(began + 3, began + limits.WAIT_MIN - 0.01) == []
+        assert net.scheduler.advance(began + 3, began + limits_servers.WAIT_MIN - 0.01) == []
         assert len(net.scheduler.advance(began + 3, began + 3)) == 1
 
     def test_the_time_of_a_lookup_ends_all_the_same(self, net: Internet) -> None:

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from resolver import limits
+from resolver import limits, limits_servers
 from resolver.model import Books, Ede, Purpose, Question, Rcode, Result, Route, Type
 from tests.small_internet import internet
 from tests.virtual import Internet, values
@@ -225,7 +225,7 @@ def test_however_servers_fail_what_is_shown_was_true_and_the_books_are_whole(see
         text = chance.choice(names)
         began = net.now
         told = begin(net, text)
-        net.run(limits.LOOKUP_SECONDS + limits.EXCHANGE_SECONDS + 1)
+        net.run(limits.LOOKUP_SECONDS + limits_servers.EXCHANGE_SECONDS + 1)
         [(_, result, books)] = told.end
         assert len(told.early) <= 1
         exchanges += books.exchanges

@@ -132,6 +132,8 @@ pub struct Bounds {
     pub ttl_negative_max: u32,
     /// One choice of so many is at random.
     pub explore_one_in: u32,
+    /// By how many seconds a server that is asked may score more than the best.
+    pub farther: f32,
     /// Port of the servers.
     pub port: u16,
     /// How long a socket outlives its exchange.

@@ -105,6 +105,7 @@ impl Plans {
         ttl_max: u32,
         ttl_negative_max: u32,
         explore_one_in: u32,
+        farther: f64,
         linger: f64,
         seconds_bounds: Vec<f64>,
     ) -> PyResult<Self> {
@@ -119,6 +120,7 @@ impl Plans {
             ttl_max,
             ttl_negative_max,
             explore_one_in: explore_one_in.max(1),
+            farther: farther as f32,
             port,
             linger: seconds("linger", linger)?,
         };

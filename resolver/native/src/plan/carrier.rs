@@ -233,7 +233,7 @@ impl Carrier {
         poll: &Poll,
         books: &Area,
     ) {
-        let chosen = self.dice.choose(&plan, self.plans.bounds.explore_one_in);
+        let chosen = self.dice.choose(&plan, &self.plans.bounds);
         let server = &plan.servers[chosen];
         let (slot, wait) = (server.slot, server.wait);
         let address = SocketAddr::new(server.address, self.plans.bounds.port);
@@ -260,7 +260,8 @@ impl Carrier {
             return self.punt(waiting, PuntResult::Failed(Failure::NotSent as u8), 0);
         };
         let length = waiting.query.len();
-        let key = self.flights.insert(Flight { socket, slot, waiting: Some(waiting) });
+        let key =
+            self.flights.insert(Flight { socket, slot, waiting: Some(waiting), overdue: None });
         if !self.transmit(key, poll) {
             books.count(Scalar::SendFailures, 1);
             if let Some(waiting) = self.flights.remove(key).and_then(|flight| flight.waiting) {
@@ -362,7 +363,8 @@ impl Carrier {
         let slot = flight.slot;
         books.add(slot, Field::OctetsReceived, octets as u64);
         let Some(waiting) = &flight.waiting else {
-            return books.count(Scalar::UpstreamLate, 1);
+            books.count(Scalar::UpstreamLate, 1);
+            return self.came_late(key, octets);
         };
         let (data, exact) = (&self.scratch[..octets], waiting.plan.randomise_case);
         let judged = judge(&waiting.query, data, exact);
@@ -394,6 +396,18 @@ impl Carrier {
                 None => self.punt(waiting, PuntResult::Reply(message), octets),
             },
             failed => self.punt(waiting, failed, octets),
+        }
+    }
+
+    /// A datagram after the exchange: the reply to one that was overdue says how fast a server is.
+    fn came_late(&mut self, key: Key, octets: usize) {
+        let Some(flight) = self.flights.get_mut(key) else { return };
+        let Some(overdue) = &flight.overdue else { return };
+        let exact = overdue.plan.randomise_case;
+        if let Match::Reply(message) = judge(&overdue.query, &self.scratch[..octets], exact) {
+            let rtt = overdue.sent.elapsed().as_secs_f64();
+            self.news.replied(overdue.plan.id, overdue.server as u8, rtt, message.identity());
+            flight.overdue = None;
         }
     }
 
@@ -456,7 +470,10 @@ impl Carrier {
             // A thread that was kept from its sockets must not take its own lateness for a
             // server's silence: what has come meanwhile counts.
             self.ready(key, poll, books);
-            if let Some(waiting) = self.end(key, false) {
+            if let Some(mut waiting) = self.end(key, false) {
+                if let Some(flight) = self.flights.get_mut(key) {
+                    flight.overdue = Some(waiting.overdue());
+                }
                 self.punt(waiting, PuntResult::Silent, 0);
             }
         }

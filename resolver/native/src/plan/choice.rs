@@ -1,6 +1,6 @@
 //! Which server of a plan is asked.
 
-use super::Plan;
+use super::{Bounds, Plan};
 use crate::sys::random::Random;
 
 /// Numbers that need not be hard to guess (xorshift).
@@ -11,17 +11,21 @@ impl Dice {
         Self(u32::from(random.u16()) << 16 | u32::from(random.u16()) | 1)
     }
 
-    /// The server to ask: nearly always the one of the least score, with some jitter.
-    pub fn choose(&mut self, plan: &Plan, explore_one_in: u32) -> usize {
-        let count = plan.servers.len();
-        if count == 1 {
+    /// The server to ask, of those that are not much farther away than the best: nearly always the
+    /// one of the least score, with some jitter.
+    pub fn choose(&mut self, plan: &Plan, bounds: &Bounds) -> usize {
+        if plan.servers.len() == 1 {
             return 0;
         }
-        if self.roll().is_multiple_of(explore_one_in) {
-            return self.roll() as usize % count;
+        let scores = plan.servers.iter().map(|server| server.score);
+        let farthest = scores.fold(f32::INFINITY, f32::min) + bounds.farther;
+        let near = || plan.servers.iter().enumerate().filter(|(_, one)| one.score <= farthest);
+        if self.roll().is_multiple_of(bounds.explore_one_in) {
+            let chosen = self.roll() as usize % near().count().max(1);
+            return near().nth(chosen).map_or(0, |(at, _)| at);
         }
         let mut best = (f32::INFINITY, 0);
-        for (at, server) in plan.servers.iter().enumerate() {
+        for (at, server) in near() {
             let jitter = 0.85 + 0.3 * (self.roll() as f32 / u32::MAX as f32);
             if server.score * jitter < best.0 {
                 best = (server.score * jitter, at);

@@ -24,6 +24,16 @@ pub struct Flight {
     pub socket: Socket,
     pub slot: u32,
     pub waiting: Option<Waiting>,
+    /// Its wait is over without a reply: one that comes yet tells how fast the server is.
+    pub overdue: Option<Overdue>,
+}
+
+/// What tells the reply to an exchange whose wait is over.
+pub struct Overdue {
+    pub plan: Arc<Plan>,
+    pub server: usize,
+    pub query: Box<[u8]>,
+    pub sent: Instant,
 }
 
 /// An exchange under way, and who waits for it.
@@ -54,6 +64,12 @@ impl Flight {
 }
 
 impl Waiting {
+    /// What is left of the exchange when Python goes on without its reply.
+    pub fn overdue(&mut self) -> Overdue {
+        let (plan, query) = (self.plan.clone(), std::mem::take(&mut self.query));
+        Overdue { plan, server: self.server, query, sent: self.sent }
+    }
+
     /// The lookup when it is shed now.
     pub fn lookup(&self, ended: bool) -> Lookup {
         Lookup {

@@ -41,6 +41,7 @@ fn bounds() -> Bounds {
         ttl_max: 1000,
         ttl_negative_max: 500,
         explore_one_in: 20,
+        farther: 0.1,
         port: 53,
         linger: Duration::ZERO,
     }
@@ -170,17 +171,19 @@ fn questions_are_left_until_their_time_and_within_the_bound() {
 }
 
 #[test]
-fn nearly_always_the_least_score_is_chosen_and_every_server_now_and_then() {
+fn nearly_always_the_least_score_is_chosen_and_every_near_server_now_and_then() {
     let mut dice = Dice::new(&mut Random::default());
     let plan = plan(ZONE, true, 10.0);
     let mut counts = [0u32; 2];
     for _ in 0..10_000 {
-        counts[dice.choose(&plan, 20)] += 1;
+        counts[dice.choose(&plan, &bounds())] += 1;
     }
     assert!((100..500).contains(&counts[1]), "one choice in forty: {counts:?}");
     let even = Plan { servers: Box::from([server(1, 0.1), server(2, 0.1)]), ..plan };
-    let second = (0..10_000).filter(|_| dice.choose(&even, 20) == 1).count();
+    let second = (0..10_000).filter(|_| dice.choose(&even, &bounds()) == 1).count();
     assert!((4_000..6_000).contains(&second), "{second}");
+    let far = Plan { servers: Box::from([server(1, 0.3), server(2, 0.1)]), ..even };
+    assert!((0..10_000).all(|_| dice.choose(&far, &bounds()) == 1));
 }
 
 fn set(name: &[u8], rtype: u16, ttl: u32, rdata: &[u8]) -> RRset {
