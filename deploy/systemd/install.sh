@@ -50,6 +50,7 @@ remove() {
     "$LIB"/tmpfiles.d/inland.conf "$LIB"/sysctl.d/60-inland.conf
   if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
   say "removed; /etc/inland, /var/lib/inland and the user inland are left"
+  say "the kernel settings hold until the next boot"
 }
 
 put() { install -D -m 0644 "$here/$1" "$LIB/$2"; }

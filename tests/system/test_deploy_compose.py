@@ -102,6 +102,8 @@ def test_the_file_is_read_with_and_without_the_lab(up: Up) -> None:
             assert service["read_only"] is True
             assert service["cap_drop"] == ["ALL"]
             assert "cap_add" not in service
+        ports = shown["services"]["resolver"]["sysctls"]["net.ipv4.ip_local_port_range"]
+        assert ports == "10240 65535"
 
 
 @pytest.mark.parametrize("there", ["plugin", "program", "neither"])

@@ -11,12 +11,14 @@ from testbed.control import make_world
 from testbed.truth import Truth
 from tests.system.deployed import ROOT, Container, dig, docker, run, wait_until
 
+PORTS = "10240 65535"
 IMAGE_MIB_MAX = 400  # the figure itself is printed, and stands in docs/operations.md
 HARDENED = (
     "--read-only",
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges:true",
     "--sysctl=net.ipv4.ip_unprivileged_port_start=53",
+    f"--sysctl=net.ipv4.ip_local_port_range={PORTS}",
     "--tmpfs=/tmp",
     "--health-interval=1s",
     "--health-retries=1",
@@ -98,6 +100,11 @@ def test_it_has_no_right_and_no_place_but_its_own(running: Container) -> None:
     assert {facts[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
     assert running.exec("touch", "/opt/inland/x", check=False).returncode != 0
     assert running.exec("touch", "/var/lib/inland/x").returncode == 0
+
+
+def test_it_sees_a_range_of_source_ports_of_its_own(running: Container) -> None:
+    shown = running.exec("cat", "/proc/sys/net/ipv4/ip_local_port_range").stdout
+    assert shown.split() == PORTS.split()
 
 
 def test_the_modules_on_the_path_of_a_lookup_run_compiled(running: Container) -> None:
