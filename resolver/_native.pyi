@@ -269,9 +269,12 @@ class Door:
         in_flight_max: int,
         linger: float,
         tcp_idle: float,
+        kernel_ports: bool | None = None,
     ) -> Door:
         """``linger``: seconds that an upstream UDP socket stays open after its exchange ended, so
-        that a late datagram meets a socket and not an ICMP error."""
+        that a late datagram meets a socket and not an ICMP error. ``kernel_ports``: the kernel
+        chooses source ports, and sockets serve again; by default where its range of ports is wide
+        (RFC 5452 section 9.2)."""
 
     def fileno(self) -> int:
         """Readable when outcomes wait."""
@@ -291,6 +294,7 @@ class Door:
 
     def proceed(self, ticket: int) -> None: ...
     def abandon(self, ticket: int) -> None: ...
+    def kernel_ports(self) -> bool: ...
     def in_flight(self) -> int: ...
     def close(self) -> None:
         """Close all sockets, join the threads. Idempotent."""

@@ -71,13 +71,15 @@ class Plans:
         farther: float,
         linger: float,
         seconds_bounds: list[float],
+        kernel_ports: bool | None = None,
     ) -> Plans:
         """``flights_max``, ``per_zone``, ``per_client``: questions under way in each thread, over
         all, by zone, by client address; ``joiners_max``: clients of one question;
         ``tries_max``: signatures times keys tried for one reply of a zone that must be validated;
         ``backlog_max``: ended lookups that Python has not taken; ``sides_max``: addresses whose
         side is remembered, and failed questions; ``explore_one_in``: one choice of a server in so
-        many is at random; ``farther``: seconds that a server may score more than the best."""
+        many is at random; ``farther``: seconds that a server may score more than the best;
+        ``kernel_ports``: as for a :class:`Door`."""
 
     def fileno(self) -> int:
         """Readable when news waits."""

@@ -351,7 +351,6 @@ class App:
 
     async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         facts = self._facts()
-        policy = self._loaded.policy
         hits = sum(hit.count for hit in self._counters.hits())
         exchanges = self._counters.exchanges()
         return {
@@ -361,7 +360,8 @@ class App:
             "uptime_seconds": round(time.monotonic() - self._began, 3),
             "listening": [_address_text(address) for address in self._listener.addresses()],
             "metrics": self._web.url if self._web else None,
-            "home": sorted(policy.home),
+            "source_ports": self._door.source_ports,
+            "home": sorted(self._loaded.policy.home),
             "mode": facts.mode,
             "generation": facts.generation,
             "lookups": hits + sum(self._tally.lookups.values()),

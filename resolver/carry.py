@@ -157,6 +157,7 @@ class NativePlans:
         ttl_max: int,
         ttl_negative_max: int,
         seconds_bounds: Sequence[float],
+        kernel_ports: bool | None = None,
     ) -> None:
         self._counters = counters
         self._policy = policy
@@ -178,6 +179,7 @@ class NativePlans:
             limits_servers.FARTHER_SECONDS,
             limits.UPSTREAM_LINGER_SECONDS,
             list(seconds_bounds),
+            kernel_ports,
         )
         self.native.set_policy(policy.generation_number, (), (), ())
 

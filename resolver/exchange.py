@@ -45,11 +45,12 @@ class NativeDoor:
         linger: float,
         tcp_idle: float,
         outcomes_max: int,
+        kernel_ports: bool | None = None,
     ) -> None:
         self._counters = counters
         self.outcomes_max = outcomes_max
         self._native = _native.Door(
-            clock, counters.native, port, workers, in_flight_max, linger, tcp_idle
+            clock, counters.native, port, workers, in_flight_max, linger, tcp_idle, kernel_ports
         )
 
     def fileno(self) -> int:
@@ -93,6 +94,11 @@ class NativeDoor:
             )
             for ticket, failure, message, rtt, size in self._native.take(self.outcomes_max)
         ]
+
+    @property
+    def source_ports(self) -> str:
+        """Who chooses them: ``kernel``, and sockets serve again, or ``own``."""
+        return "kernel" if self._native.kernel_ports() else "own"
 
     def in_flight(self) -> int:
         """Exchanges that have been sent and have not ended."""

@@ -53,6 +53,7 @@ class PlanRig:
     """Upstreams, native and Python. ``udp`` and ``tcp`` say what both servers reply."""
 
     kind = ""  # for a fixture to say which one it is
+    kernel_ports: bool | None = None
 
     def __init__(self, udp: Script = answer, tcp: Script = answer, flights: int = 1000) -> None:
         self._closing = ExitStack()
@@ -72,6 +73,7 @@ class PlanRig:
             linger=5.0,
             tcp_idle=5.0,
             outcomes_max=limits.TURN_OUTCOMES,
+            kernel_ports=self.kernel_ports,
         )
         self._closing.callback(self.door.close)
         settings = CoreSettings((), prime=False, ipv6=False)
@@ -96,6 +98,7 @@ class PlanRig:
             limits.TTL_MAX,
             limits.NEGATIVE_SECONDS_MAX,
             SECONDS_BOUNDS,
+            self.kernel_ports,
         )
         self.core.planner = Planner(self.plans)
         self.driver.watch(self.plans.fileno())

@@ -39,6 +39,8 @@ from tests.unit.plan_zone import (
 )
 from tests.virtual_servers import name
 
+pytestmark = pytest.mark.usefixtures("either_ports")
+
 
 class TestPlain:
     """Answered while Python sleeps."""

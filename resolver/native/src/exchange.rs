@@ -11,7 +11,7 @@
 //! time-outs (see `Socket::upstream_udp`).
 
 pub(crate) mod matching;
-pub(crate) mod ports;
+pub mod ports;
 mod tcp;
 mod transfer;
 mod udp;
@@ -39,11 +39,6 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(120);
 /// Share of the open files that the door may hold, in eighths. The listener's connections and the
 /// upstream sockets of plans get two eighths each; the rest is for files, control and exporter.
 const OPEN_FILES_EIGHTHS: usize = 3;
-
-/// Sockets of the door, whatever the limit of open files: half of the ports from 1,024 up. Each
-/// socket under way or lingering holds a port of its own, and a random choice among those that
-/// are free must stay both quick and hard to guess.
-const SOCKETS_MAX: usize = (65_536 - 1024) / 2;
 
 /// One question to one address.
 #[derive(Clone, Debug)]
@@ -144,6 +139,8 @@ pub struct Settings {
     pub in_flight_max: usize,
     pub linger: Duration,
     pub tcp_idle: Duration,
+    /// Whether the kernel chooses source ports: see [`ports`].
+    pub kernel_ports: bool,
 }
 
 /// The door and its threads.
@@ -151,6 +148,7 @@ pub struct Door {
     shared: Arc<Shared>,
     inboxes: Vec<Arc<Inbox>>,
     in_flight_max: usize,
+    kernel_ports: bool,
     threads: Mutex<Option<Vec<JoinHandle<()>>>>,
     turn: AtomicUsize,
 }
@@ -213,12 +211,14 @@ impl Door {
     pub fn open(counters: &Arc<Counters>, settings: Settings) -> io::Result<Self> {
         let workers = settings.workers.max(1);
         let files = raise_open_files() / 8 * OPEN_FILES_EIGHTHS;
-        let sockets_max = files.min(SOCKETS_MAX).max(workers) / workers;
+        let sockets_max =
+            files.min(ports::sockets_max(settings.kernel_ports)).max(workers) / workers;
         let shared = Arc::new(Shared { outbox: Queue::new()?, in_flight: AtomicUsize::new(0) });
         let mut door = Self {
             shared,
             inboxes: Vec::with_capacity(workers),
             in_flight_max: settings.in_flight_max,
+            kernel_ports: settings.kernel_ports,
             threads: Mutex::new(Some(Vec::with_capacity(workers))),
             turn: AtomicUsize::new(0),
         };
@@ -300,6 +300,11 @@ impl Door {
     /// Outcomes that wait, oldest first.
     pub fn take(&self, most: usize) -> Vec<Outcome> {
         self.shared.outbox.take(most)
+    }
+
+    /// Whether the kernel chooses source ports: see [`ports`].
+    pub fn kernel_ports(&self) -> bool {
+        self.kernel_ports
     }
 
     /// Asks that have not ended.

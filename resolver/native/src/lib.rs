@@ -18,3 +18,6 @@ pub mod sys;
 pub mod verify;
 pub mod wire;
 pub mod zone_file;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -138,6 +138,8 @@ pub struct Bounds {
     pub port: u16,
     /// How long a socket outlives its exchange.
     pub linger: Duration,
+    /// Whether the kernel chooses source ports: see [`crate::exchange::ports`].
+    pub kernel_ports: bool,
 }
 
 /// Side of an address: domestic, not domestic, or of no place.

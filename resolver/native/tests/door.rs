@@ -19,6 +19,7 @@ fn door(counters: &Arc<Counters>, port: u16) -> Door {
         in_flight_max: 100,
         linger: Duration::from_secs(1),
         tcp_idle: Duration::from_secs(1),
+        kernel_ports: true,
     };
     Door::open(counters, settings).unwrap()
 }
@@ -106,6 +107,7 @@ fn areas_that_are_missing_are_an_error() {
         in_flight_max: 1,
         linger: Duration::ZERO,
         tcp_idle: Duration::ZERO,
+        kernel_ports: false,
     };
     let error = Door::open(&counters, settings).err().unwrap();
     assert!(error.to_string().contains("areas"));

@@ -14,7 +14,7 @@ use super::counters::{Clock, Counters};
 use super::plain_name;
 use super::plans::Plans;
 use super::wire::message_to_tuple;
-use crate::exchange::{self, Ask, Got, Outcome};
+use crate::exchange::{self, Ask, Got, Outcome, ports};
 use crate::listen::{self, BindError, Miss, Networks, Origin, Views};
 use crate::wire::ask::Options;
 use crate::wire::{HEADER, MESSAGE_MAX};
@@ -133,6 +133,9 @@ fn raw_outcome_to_tuple<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bou
 impl Door {
     #[new]
     #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (
+        clock, counters, port, workers, in_flight_max, linger, tcp_idle, kernel_ports=None
+    ))]
     fn new(
         clock: &Clock,
         counters: &Counters,
@@ -141,6 +144,7 @@ impl Door {
         in_flight_max: usize,
         linger: f64,
         tcp_idle: f64,
+        kernel_ports: Option<bool>,
     ) -> PyResult<Self> {
         // Time-outs and round trips are real time: a test that moves the clock must not end
         // exchanges that are under way.
@@ -151,6 +155,7 @@ impl Door {
             in_flight_max,
             linger: seconds("linger", linger)?,
             tcp_idle: seconds("tcp_idle", tcp_idle)?,
+            kernel_ports: kernel_ports.unwrap_or_else(ports::kernel_range_is_wide),
         };
         Ok(Self { inner: exchange::Door::open(&counters.inner, settings)? })
     }
@@ -199,6 +204,10 @@ impl Door {
 
     fn abandon(&self, ticket: u64) {
         self.inner.abandon(ticket);
+    }
+
+    fn kernel_ports(&self) -> bool {
+        self.inner.kernel_ports()
     }
 
     fn in_flight(&self) -> usize {

@@ -15,6 +15,7 @@ use super::net::{address_from_octets, address_to_octets, miss_to_tuple, seconds}
 use super::plain_name;
 use super::ranges::RangeLayer;
 use super::wire::message_to_tuple;
+use crate::exchange::ports;
 use crate::plan::concern::Concern;
 use crate::plan::proof::ProvenKey;
 use crate::plan::report::{Punt, PuntResult, Unlocated};
@@ -91,6 +92,11 @@ fn unlocated_to_tuple(py: Python<'_>, found: Unlocated) -> PyResult<Bound<'_, Py
 impl Plans {
     #[new]
     #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (
+        answers, records, port, flights_max, per_zone, per_client, joiners_max, tries_max,
+        backlog_max, sides_max, ttl_max, ttl_negative_max, explore_one_in, farther, linger,
+        seconds_bounds, kernel_ports=None
+    ))]
     fn new(
         answers: &AnswerCache,
         records: &RecordCache,
@@ -108,6 +114,7 @@ impl Plans {
         farther: f64,
         linger: f64,
         seconds_bounds: Vec<f64>,
+        kernel_ports: Option<bool>,
     ) -> PyResult<Self> {
         let bounds = Bounds {
             flights_max: flights_max.max(1),
@@ -123,6 +130,7 @@ impl Plans {
             farther: farther as f32,
             port,
             linger: seconds("linger", linger)?,
+            kernel_ports: kernel_ports.unwrap_or_else(ports::kernel_range_is_wide),
         };
         let (answers, records) = (Arc::clone(&answers.inner), Arc::clone(&records.inner));
         let inner = plan::Plans::new(answers, records, bounds, seconds_bounds)?;

@@ -12,10 +12,10 @@ const USED: u8 = 1;
 /// Its approaching end was told.
 const TOLD: u8 = 2;
 
-/// Octets that the allocator takes for a request: 8 for its header, in steps of 16, at least 32
-/// (glibc malloc).
+/// Octets that the allocator takes for a request.
 pub(super) fn allocated(octets: usize) -> usize {
-    if octets == 0 { 0 } else { (octets + 8).next_multiple_of(16).max(32) }
+    // SAFETY: only computes.
+    if octets == 0 { 0 } else { unsafe { libmimalloc_sys::mi_good_size(octets) } }
 }
 
 #[repr(C)]

@@ -1,4 +1,5 @@
-//! Exchanges over datagrams: a fresh socket, port and ID for each (RFC 5452 section 9).
+//! Exchanges over datagrams: a fresh port and ID for each (RFC 5452 section 9), and a socket that
+//! serves no other at the time (see [`ports`]).
 //!
 //! After its exchange a socket lingers, so that a late datagram is absorbed and counted, and the
 //! kernel does not answer it with an ICMP error that would cross the border uncounted.
@@ -10,7 +11,7 @@ use super::matching::{Match, is_raw_reply, judge};
 use super::worker::{Due, Waiting, Worker};
 use super::{Ask, Failure, Got, Outcome, ports};
 use crate::counters::{Field, Scalar};
-use crate::sys::poll::{EDGE, READ};
+use crate::sys::poll::{EDGE, Poll, READ};
 use crate::sys::slab::Key;
 use crate::sys::socket::{Socket, would_block};
 
@@ -21,6 +22,7 @@ const READS_MAX: usize = 64;
 pub struct Datagram {
     socket: Socket,
     slot: u32,
+    is_v4: bool,
     waiting: Option<Waiting>,
 }
 
@@ -47,7 +49,7 @@ impl Worker {
         // Before the first call that could fail for reasons of the network, so that what is
         // intended is never less than what is sent, whenever the process dies.
         self.books.add(ask.slot, Field::Intended, 1);
-        let Ok(socket) = self.open_datagram(&server) else {
+        let Ok((socket, watched)) = self.open_datagram(&server) else {
             self.books.count(Scalar::SendFailures, 1);
             return self.end(Outcome::failed(ask.ticket, Failure::NotSent));
         };
@@ -56,6 +58,7 @@ impl Worker {
         let key = self.datagrams.insert(Datagram {
             socket,
             slot: ask.slot,
+            is_v4: server.is_ipv4(),
             waiting: Some(Waiting {
                 ticket: ask.ticket,
                 slot: ask.slot,
@@ -67,7 +70,7 @@ impl Worker {
                 deadline,
             }),
         });
-        if self.transmit(key) {
+        if self.transmit(key, watched) {
             self.books.sent(ask.slot, ask.shown());
             self.books.add(ask.slot, Field::OctetsSent, length as u64);
             self.timers.push(deadline, Due::Datagram(key));
@@ -78,15 +81,37 @@ impl Worker {
         }
     }
 
-    fn open_datagram(&mut self, server: &SocketAddr) -> std::io::Result<Socket> {
+    /// A socket that is connected to `server` from a port of its own, and whether epoll knows it.
+    fn open_datagram(&mut self, server: &SocketAddr) -> std::io::Result<(Socket, bool)> {
+        if self.settings.kernel_ports
+            && let Some(socket) = self.rested(server)
+        {
+            socket.connect(server)?;
+            return Ok((socket, true));
+        }
         let socket = self.open_socket(|| Socket::upstream_udp(server))?;
-        ports::bind_random(&socket, server, &mut self.random)?;
+        if !self.settings.kernel_ports {
+            ports::bind_random(&socket, server, &mut self.random)?;
+        }
         socket.connect(server)?;
-        Ok(socket)
+        Ok((socket, false))
+    }
+
+    /// The socket that has rested longest after a reply, if it may serve an exchange with `server`.
+    fn rested(&mut self, server: &SocketAddr) -> Option<Socket> {
+        let (until, key) = *self.replied.front()?;
+        let rest = self.settings.linger.saturating_sub(ports::REST);
+        let is_v4 = self.datagrams.get(key)?.is_v4;
+        if until > Instant::now() + rest || is_v4 != server.is_ipv4() {
+            return None;
+        }
+        self.replied.pop_front();
+        let Datagram { socket, slot, .. } = self.datagrams.remove(key)?;
+        ports::free(&socket, slot, &mut self.scratch, &self.books).then_some(socket)
     }
 
     /// Hand the query to the kernel; false when it did not take it.
-    fn transmit(&mut self, key: Key) -> bool {
+    fn transmit(&mut self, key: Key, watched: bool) -> bool {
         let Some(datagram) = self.datagrams.get_mut(key) else {
             return false;
         };
@@ -95,7 +120,8 @@ impl Worker {
         };
         // Edge-triggered: a lingering socket with an error or a flood on it must not keep the
         // loop awake. Registered first, since a query that nobody waits for must not leave.
-        if self.poll.add(&datagram.socket, READ | EDGE, key).is_err() {
+        let watch = if watched { Poll::modify } else { Poll::add };
+        if watch(&self.poll, &datagram.socket, READ | EDGE, key).is_err() {
             return false;
         }
         waiting.sent = Instant::now();
@@ -117,7 +143,7 @@ impl Worker {
                     self.books.count(Scalar::IcmpErrors, 1);
                     if let Some(waiting) = datagram.waiting.take() {
                         self.end(waiting.fail(Failure::Unreachable));
-                        self.linger(key);
+                        self.rest(key);
                     }
                 }
             }
@@ -154,7 +180,7 @@ impl Worker {
         let outcome = waiting.finish(result, octets, now);
         datagram.waiting = None;
         self.end(outcome);
-        self.linger(key);
+        self.rest(key);
     }
 
     /// The time-out of an exchange; nothing if it has ended.
@@ -162,11 +188,16 @@ impl Worker {
         let waiting = self.datagrams.get_mut(key).and_then(|datagram| datagram.waiting.take());
         if let Some(waiting) = waiting {
             self.end(waiting.fail(Failure::Timeout));
-            self.linger(key);
+            self.silent.push_back((Instant::now() + self.settings.linger, key));
         }
     }
 
-    fn linger(&mut self, key: Key) {
-        self.lingering.push_back((Instant::now() + self.settings.linger, key));
+    fn rest(&mut self, key: Key) {
+        self.replied.push_back((Instant::now() + self.settings.linger, key));
+        if self.replied.len() > ports::RESTING_MAX
+            && let Some((_, key)) = self.replied.pop_front()
+        {
+            self.datagrams.remove(key);
+        }
     }
 }

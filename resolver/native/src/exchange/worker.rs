@@ -78,8 +78,10 @@ pub struct Worker {
     pub random: Random,
     pub scratch: Box<[u8]>,
     pub datagrams: Slab<Datagram>,
-    /// Sockets whose exchange has ended, oldest first, with the time to close them.
-    pub lingering: VecDeque<(Instant, Key)>,
+    /// Sockets whose exchange has ended with a reply, and without, oldest first, with the time to
+    /// close them.
+    pub replied: VecDeque<(Instant, Key)>,
+    pub silent: VecDeque<(Instant, Key)>,
     pub channels: Slab<Channel>,
     pub by_server: HashMap<IpAddr, Vec<Key>>,
     pub transfers: Slab<Transfer>,
@@ -107,7 +109,8 @@ impl Worker {
             random: Random::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             datagrams: Slab::default(),
-            lingering: VecDeque::new(),
+            replied: VecDeque::new(),
+            silent: VecDeque::new(),
             channels: Slab::default(),
             by_server: HashMap::new(),
             transfers: Slab::default(),
@@ -139,11 +142,9 @@ impl Worker {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let lingering = self.lingering.front().map(|(deadline, _)| *deadline);
-        match (lingering, self.timers.next()) {
-            (Some(first), Some(second)) => Some(first.min(second)),
-            (first, second) => first.or(second),
-        }
+        let lingering = [&self.replied, &self.silent];
+        let ends = lingering.into_iter().filter_map(|line| line.front()).map(|(until, _)| *until);
+        ends.chain(self.timers.next()).min()
     }
 
     /// Handle one event; false when the door is closed.
@@ -222,8 +223,12 @@ impl Worker {
                 Due::Transfer(key) => self.transfer_due(key, now),
             }
         }
-        while self.lingering.front().is_some_and(|(deadline, _)| *deadline <= now) {
-            self.close_oldest_lingering();
+        for line in [&mut self.replied, &mut self.silent] {
+            while line.front().is_some_and(|(deadline, _)| *deadline <= now) {
+                if let Some((_, key)) = line.pop_front() {
+                    self.datagrams.remove(key);
+                }
+            }
         }
         let (datagrams, channels) = (&self.datagrams, &self.channels);
         let transfers = &self.transfers;
@@ -265,11 +270,8 @@ impl Worker {
     }
 
     fn close_oldest_lingering(&mut self) -> bool {
-        let Some((_, key)) = self.lingering.pop_front() else {
-            return false;
-        };
-        self.datagrams.remove(key);
-        true
+        let oldest = self.replied.pop_front().or_else(|| self.silent.pop_front());
+        oldest.is_some_and(|(_, key)| self.datagrams.remove(key).is_some())
     }
 
     fn fail_everything(&mut self) {

@@ -15,6 +15,7 @@ use super::send::Sender;
 use super::tcp::Streams;
 use super::udp::Datagrams;
 use crate::counters::{Area, Scalar};
+use crate::exchange::ports;
 use crate::plan::carrier::Carrier;
 use crate::sys::batch::BATCH;
 use crate::sys::poll::{Event, Poll, READ};
@@ -70,7 +71,8 @@ impl Station {
             sender,
             carrier: shared.plans.as_ref().map(|plans| {
                 let files = raise_open_files() / 8 * OPEN_FILES_EIGHTHS;
-                let sockets_max = files.min(SOCKETS_MAX) / shared.settings.workers;
+                let ports = ports::sockets_max(plans.bounds.kernel_ports).min(SOCKETS_MAX);
+                let sockets_max = files.min(ports) / shared.settings.workers;
                 Carrier::new(Arc::clone(plans), Arc::clone(&shared.clock), sockets_max.max(1))
             }),
             misses: Vec::with_capacity(BATCH),

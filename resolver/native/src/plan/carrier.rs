@@ -6,13 +6,15 @@
 
 mod ends;
 mod fair;
+mod sockets;
 
 use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+
+use sockets::Opened;
 
 use super::choice::Dice;
 use super::flight::{Flight, Queued, Waiting};
@@ -30,7 +32,7 @@ use crate::listen::{Clients, Miss};
 use crate::sys::poll::{EDGE, Poll, READ};
 use crate::sys::random::Random;
 use crate::sys::slab::{Key, Slab};
-use crate::sys::socket::{Socket, would_block};
+use crate::sys::socket::would_block;
 use crate::sys::timers::Timers;
 use crate::wire::ask;
 use crate::wire::compose::Answer;
@@ -57,10 +59,6 @@ const READS_MAX: usize = 16;
 /// Octets of a reply over UDP that we can have asked for, and some: what is longer is cut, cannot
 /// be read, and goes to Python.
 const REPLY_OCTETS: usize = 4096;
-
-/// Sockets that linger after a reply. One question has one reply, so what comes later is rare; a
-/// socket that has been silent for its wait lingers its full time.
-const LINGERING_MAX: usize = 1024;
 
 /// Those who wait for an answer, with it.
 pub type Replies = Vec<(Miss, Arc<Answer>)>;
@@ -255,14 +253,15 @@ impl Carrier {
             sent,
             waiters: vec![(arrived, miss)],
         };
-        let Ok(socket) = self.open(&address) else {
+        let Ok(Opened { socket, watched }) = self.open(&address, books) else {
             books.count(Scalar::SendFailures, 1);
             return self.punt(waiting, PuntResult::Failed(Failure::NotSent as u8), 0);
         };
         let length = waiting.query.len();
-        let key =
-            self.flights.insert(Flight { socket, slot, waiting: Some(waiting), overdue: None });
-        if !self.transmit(key, poll) {
+        let is_v4 = address.is_ipv4();
+        let flight = Flight { socket, slot, is_v4, waiting: Some(waiting), overdue: None };
+        let key = self.flights.insert(flight);
+        if !self.transmit(key, watched, poll) {
             books.count(Scalar::SendFailures, 1);
             if let Some(waiting) = self.flights.remove(key).and_then(|flight| flight.waiting) {
                 self.punt(waiting, PuntResult::Failed(Failure::NotSent as u8), 0);
@@ -296,29 +295,15 @@ impl Carrier {
         Box::from(&query[..length])
     }
 
-    fn open(&mut self, server: &SocketAddr) -> io::Result<Socket> {
-        let socket = match Socket::upstream_udp(server) {
-            Err(error)
-                if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
-                    && self.close_lingering() =>
-            {
-                Socket::upstream_udp(server)?
-            }
-            result => result?,
-        };
-        ports::bind_random(&socket, server, &mut self.random)?;
-        socket.connect(server)?;
-        Ok(socket)
-    }
-
-    fn transmit(&mut self, key: Key, poll: &Poll) -> bool {
+    fn transmit(&mut self, key: Key, watched: bool, poll: &Poll) -> bool {
         let Some(flight) = self.flights.get_mut(key) else {
             return false;
         };
         let Some(waiting) = &mut flight.waiting else {
             return false;
         };
-        if poll.add(&flight.socket, READ | EDGE, key).is_err() {
+        let watch = if watched { Poll::modify } else { Poll::add };
+        if watch(poll, &flight.socket, READ | EDGE, key).is_err() {
             return false;
         }
         waiting.sent = Instant::now();
@@ -450,7 +435,7 @@ impl Carrier {
         let until = Instant::now() + self.plans.bounds.linger;
         if replied {
             self.replied.push_back((until, key));
-            if self.replied.len() > LINGERING_MAX
+            if self.replied.len() > ports::RESTING_MAX
                 && let Some((_, key)) = self.replied.pop_front()
             {
                 self.flights.remove(key);

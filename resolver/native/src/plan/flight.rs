@@ -23,6 +23,7 @@ pub struct Queued {
 pub struct Flight {
     pub socket: Socket,
     pub slot: u32,
+    pub is_v4: bool,
     pub waiting: Option<Waiting>,
     /// Its wait is over without a reply: one that comes yet tells how fast the server is.
     pub overdue: Option<Overdue>,

@@ -44,6 +44,7 @@ fn bounds() -> Bounds {
         farther: 0.1,
         port: 53,
         linger: Duration::ZERO,
+        kernel_ports: false,
     }
 }
 

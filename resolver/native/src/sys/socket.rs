@@ -164,6 +164,16 @@ impl Socket {
         }
     }
 
+    /// Give up the peer, and the port where the kernel has chosen it: what comes for them from now
+    /// on is not for this socket. What has come before can still be received.
+    pub fn disconnect(&self) -> io::Result<()> {
+        let nobody = libc::sockaddr { sa_family: libc::AF_UNSPEC as _, sa_data: [0; 14] };
+        let length = size_of::<libc::sockaddr>() as libc::socklen_t;
+        // SAFETY: a valid address of the given length.
+        check(unsafe { libc::connect(self.as_raw_fd(), &raw const nobody, length) })?;
+        Ok(())
+    }
+
     /// Accept one connection; `None` when nobody waits.
     pub fn accept(&self) -> io::Result<Option<(Self, SocketAddr)>> {
         let mut raw = RawAddress::default();
