@@ -54,9 +54,12 @@ class Totals:
 
 
 class Rig:
-    """A running resolver against a running world."""
+    """A running resolver against a running world. ``ports``: the kernel's range of source ports, by
+    default what ``deploy/`` sets; with Linux's own, 32768 to 60999, the resolver chooses."""
 
-    def __init__(self, net: Netns, folder: Path, **more: Any) -> None:
+    def __init__(self, net: Netns, folder: Path, ports: str = "10240 65535", **more: Any) -> None:
+        setting = f"net.ipv4.ip_local_port_range={ports}"
+        assert net.exec_in(["sysctl", "-q", "-w", setting]).wait(10) == 0
         self.net = net
         self.folder = folder
         self.counters = folder / "counters"

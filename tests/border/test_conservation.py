@@ -22,6 +22,9 @@ BATCH_PER_THREAD = 64
 """Most exchanges that a thread of the door has begun and not yet counted as sent."""
 
 
+WIDE, SMALL = "10240 65535", "32768 60999"
+
+
 def law(books: Totals, seen: Totals) -> None:
     """Fails unless the books are those of the border."""
     assert books.udp_domestic == seen.udp_domestic
@@ -39,10 +42,12 @@ def names(net: Netns, every: int = 1) -> list[tuple[str, str]]:
     return [(q.name, q.rtype) for q in net.world.questions][::every]
 
 
-@pytest.mark.parametrize("loss", [0.0, 0.05, 0.2])
-def test_under_load_and_loss(net: Netns, tmp_path: Path, loss: float) -> None:
-    """Joined questions, clients that leave, TCP fallback, retries: all at once."""
-    with Rig(net, tmp_path) as rig:
+@pytest.mark.parametrize(("loss", "ports"), [(0.0, WIDE), (0.05, WIDE), (0.05, SMALL), (0.2, WIDE)])
+def test_under_load_and_loss(net: Netns, tmp_path: Path, loss: float, ports: str) -> None:
+    """Joined questions, clients that leave, TCP fallback, retries: all at once. With a wide range
+    of ports sockets serve again, with a small one each exchange has its own."""
+    with Rig(net, tmp_path, ports) as rig:
+        assert rig.status()["source_ports"] == ("kernel" if ports == WIDE else "own")
         net.loss(loss)
         clients = rig.ask(names(net), cancel=0.2, repeat=2, clients=100)
         assert clients.wait(120) == 0
