@@ -35,6 +35,8 @@ LOW: Final = 0.30  # of its own capacity
 MEMORY_SECONDS_MAX: Final = 150.0
 SAMPLE_STRIDE: Final = 200  # one name in so many is asked again, whether it is still known
 LATENCY_FIRST: Final = 1 << 30  # names of the open loop, apart from those of the closed
+WINDOW_FIRST_STEP: Final = 1 << 22  # and those of one window of it from those of the next
+LOW_WINDOW_SECONDS: Final = 0.5
 CUSTOMER: Final = "www.host01.net"
 
 Figures = dict[str, float]
@@ -240,22 +242,38 @@ def loaded(bench: Bench, subject: Subject, row: str) -> Found:
         full = replace(load, outstanding=OUTSTANDING, seconds=bench.seconds)
         seen, figures = saturated(bench, server, full)
         wrong = list(faults(seen.shares))
-        for name, share in (("30", LOW), ("sat", 1.0)) if bench.latency_seconds else ():
-            paced = replace(
-                load, rate=share * figures["qps"], seconds=bench.latency_seconds, urgent=True,
-                first=LATENCY_FIRST if share == LOW else LATENCY_FIRST * 2,
-            )  # fmt: skip
-            open_loop = bench.generator().spread(paced, bench.generators)
-            p99 = open_loop.percentile(0.99)
-            figures |= {
-                f"p50_{name}": open_loop.percentile(0.5),
-                f"p99_{name}": p99,
-                f"answered_{name}": open_loop.answered,
-                f"late_{name}": open_loop.late_percentile(0.99),
-            }
-            if share == LOW and late(figures[f"late_{name}"], p99):
+        if bench.latency_seconds:
+            rate = figures["qps"]
+            low = replace(load, rate=LOW * rate, first=LATENCY_FIRST)
+            full = replace(load, rate=rate, first=LATENCY_FIRST * 2)
+            figures |= _latency(bench, low, "30", LOW_WINDOW_SECONDS)
+            figures |= _latency(bench, full, "sat", bench.latency_seconds)
+            if late(figures["late_30"], figures["p99_30"]):
                 wrong.append(Fault.LATE)
         return figures, tuple(wrong)
+
+
+def _latency(bench: Bench, load: Load, name: str, window: float) -> Figures:
+    """An open loop in windows of so many seconds: the percentiles of the median window, and the
+    p99 of the worst one."""
+    firsts = [
+        load.first + number * WINDOW_FIRST_STEP
+        for number in range(max(1, round(bench.latency_seconds / window)))
+    ]
+    windows = [
+        bench.generator().spread(
+            replace(load, first=first, seconds=window, urgent=True), bench.generators
+        )
+        for first in firsts
+    ]
+    p99 = [one.percentile(0.99) for one in windows]
+    return {
+        f"p50_{name}": statistics.median(one.percentile(0.5) for one in windows),
+        f"p99_{name}": statistics.median(p99),
+        f"worst_{name}": max(p99),
+        f"answered_{name}": sum(one.good for one in windows) / sum(one.sent for one in windows),
+        f"late_{name}": statistics.median(one.late_percentile(0.99) for one in windows),
+    }
 
 
 def cold(bench: Bench, subject: Subject, row: str) -> Found:
