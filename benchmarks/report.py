@@ -185,8 +185,8 @@ def document(readings: Sequence[Reading], plan: Plan, day: str, profile: str) ->
 - Machine: {machine()}. Load average at the end: {os.getloadavg()[1]:.2f}.
 - Commit: {commit()}. Versions: {versions}.
 - Method: {plan.rounds} interleaved rounds ({plan.flood_rounds} of the flood), order rotated;
-  closed loop {plan.seconds:g} s, open loop {plan.latency_seconds:g} s at 30 % (the median of windows
-  of half a second) and at 100 % of the subject's own capacity, flood {plan.flood_seconds:g} s.
+  closed loop {plan.seconds:g} s, open loop {plan.latency_seconds:g} s at 30 % of the subject's own
+  capacity (the median of windows of half a second) and at 100 %, flood {plan.flood_seconds:g} s.
   One worker: subject on core 0, generator
   and authorities on core 1; more workers: not pinned. Cells are medians of valid readings (range);
   in brackets: no reading was valid. Latencies in µs, questions without a reply count as the
