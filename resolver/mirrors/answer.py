@@ -16,6 +16,8 @@ from resolver.model import Message, Question, Rcode, RRset, Type
 from resolver.names import Name, ancestors, from_wire, is_subdomain, parent, wildcard
 from resolver.response import YXDOMAIN, synthesise
 
+_NSEC3PARAM_OCTETS_MIN = 5  # RFC 5155 section 4.2, without salt
+
 _ITERATIONS_MAX = 500
 """NSEC3 iterations past which no proof is looked for: RFC 9276 section 3.1 wants 0, and nothing
 validates more."""
@@ -141,6 +143,8 @@ class _Reply:
         own = self._hashed(name, exact=True)
         if own is not None:
             return (own,)
+        if name == self.zone.apex:
+            return ()  # no NSEC3PARAM that we can use, or no NSEC3 for the apex
         # An unsigned delegation in an opted-out span (RFC 5155 section 7.2.4).
         below, encloser = name, parent(name)
         while encloser != self.zone.apex and self._hashed(encloser, exact=True) is None:
@@ -179,9 +183,9 @@ class _Reply:
     def _hashed(self, name: Name, exact: bool) -> RRset | None:
         """The NSEC3 whose owner is the hash of the name, or the one whose span it falls into."""
         params = self.zone.sets(self.zone.apex).get((Type.NSEC3PARAM, 0))
-        if params is None or params[1][0][0] != 1:
+        rdata = params[1][0] if params is not None else b""
+        if len(rdata) < _NSEC3PARAM_OCTETS_MIN or rdata[0] != 1:
             return None
-        rdata = params[1][0]
         iterations = int.from_bytes(rdata[2:4])
         if iterations > _ITERATIONS_MAX:
             return None

@@ -28,6 +28,8 @@ from resolver.verify import Claim, Outcome, canonical_rdata, settle
 
 ZONEMD = 63
 _SIMPLE = 1
+_DNSKEY_FIXED = 4  # octets before the key (RFC 4034 section 2.1)
+_ZONEMD_OCTETS_MIN = 18  # with the least digest (RFC 8976 section 2.2.4)
 _HASHES: dict[int, Callable[[], "hashlib._Hash"]] = {1: hashlib.sha384, 2: hashlib.sha512}
 
 
@@ -80,6 +82,8 @@ def _zonemd(copy: ZoneCopy, mode: str) -> str:
             raise Refused(Why.ZONEMD, "no ZONEMD record")
         return "absent"
     usable: dict[tuple[int, int], list[bytes]] = {}
+    if any(len(rdata) < _ZONEMD_OCTETS_MIN for rdata in found[1]):
+        raise Refused(Why.ZONEMD, "a ZONEMD record is too short")
     for rdata in found[1]:
         serial, scheme, algorithm = struct.unpack_from("!IBB", rdata)
         if serial == copy.serial and scheme == _SIMPLE and algorithm in _HASHES:
@@ -161,7 +165,7 @@ def _signatures(copy: ZoneCopy, terms: Terms, digested: bool, wall: float) -> st
 def _trusted_keys(copy: ZoneCopy, apex: Sets, anchors: Sequence[str], wall: float) -> Keys:
     """The zone's keys, signed by one that an anchor names (RFC 4035 section 5.2)."""
     kind = (int(Type.DNSKEY), 0)
-    rdatas = apex[kind][1]
+    rdatas = [rdata for rdata in apex[kind][1] if len(rdata) > _DNSKEY_FIXED]
     named = {_ds(text) for text in anchors}
     trusted = [
         rdata

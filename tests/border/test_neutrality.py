@@ -195,8 +195,8 @@ def ours(
 ) -> list[Told]:
     """What Inland says, and that its rules were at work."""
     folder = tmp_path_factory.mktemp("inland")
-    keys = {"policy": policy(folder, Truth(net.world)), "metrics": {"listen": METRICS}}
-    with Rig(net, folder, **keys):
+    rules = policy(folder, Truth(net.world))
+    with Rig(net, folder, policy=rules, metrics={"listen": METRICS}):
         said = ask(net, folder, RIG_PORT, asked)
         scrape = folder / "metrics"
         with scrape.open("wb") as out:
