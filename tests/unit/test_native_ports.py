@@ -33,7 +33,7 @@ def test_each_exchange_has_another_port_though_one_socket_serves_all(rigs: Rigs)
         for _ in range(ROUNDS):
             assert rig.one(server.address)[0] == NONE
             time.sleep(REST * 1.5)
-        assert open_files() == before + 1
+        assert open_files() <= before + 1, "what other tests have left open may close meanwhile"
         assert rig.counters.scalars()["icmp_errors"] == 0
         ports = {port for _, port in server.datagrams}
         assert len(ports) >= ROUNDS - 1, "two may be equal by chance"
