@@ -271,19 +271,19 @@ class Contest:
         fresh = _first_asked([c for c in due if c.tries == fewest], now)
         if len(fresh) == 1:
             return fresh[0]
-        least = min([c.server.score() for c in fresh])
-        farthest = least + limits_servers.FARTHER_SECONDS
-        fresh = [c for c in fresh if c.server.score() <= farthest]
-        if len(fresh) == 1:
-            return fresh[0]
+        scores = [c.server.score() for c in fresh]
+        farthest = min(scores) + limits_servers.FARTHER_SECONDS
+        near = [(c, score) for c, score in zip(fresh, scores, strict=True) if score <= farthest]
+        if len(near) == 1:
+            return near[0][0]
         random = self.core.chance.random
         if random() * limits_servers.EXPLORE_ONE_IN < 1:
-            return fresh[int(random() * len(fresh))]
-        best, least = fresh[0], NEVER
-        for candidate in fresh:
-            score = candidate.server.score() * (0.85 + 0.3 * random())
-            if score < least:
-                best, least = candidate, score
+            return near[int(random() * len(near))][0]
+        best, least = near[0][0], NEVER
+        for candidate, score in near:
+            jittered = score * (0.85 + 0.3 * random())
+            if jittered < least:
+                best, least = candidate, jittered
         return best
 
 

@@ -240,8 +240,11 @@ def learn_late(
     core: Core, purpose: Purpose, tried: Tried, message: Message | None, now: float
 ) -> None:
     """A reply that nobody waits for any more. An address of a name server is remembered: its search
-    was given up when one at home was found, and that one may be slow or fail."""
-    if message is None or message.truncated or purpose is not Purpose.NAMESERVER_ADDRESS:
+    was given up when one at home was found, and that one may be slow or fail. What a forwarder says
+    is for its view alone."""
+    if message is None or message.truncated or tried.ask.recursion:
+        return
+    if purpose is not Purpose.NAMESERVER_ADDRESS:
         return
     if not message.authoritative or tried.ask.question.rtype not in (Type.A, Type.AAAA):
         return
